@@ -1,0 +1,57 @@
+"""Files, batches, calls, usage and events: the data that crosses the contract."""
+
+from __future__ import annotations
+
+from batchyard.models._batches import (
+    TERMINAL_STATUSES,
+    Batch,
+    BatchError,
+    BatchErrors,
+    BatchUsage,
+    InputTokensDetails,
+    OutputTokensDetails,
+    RequestCounts,
+)
+from batchyard.models._calls import (
+    BatchRequest,
+    Call,
+    ExpiresAfter,
+    FileUpload,
+    Finding,
+    Limits,
+    PageRequest,
+    Ref,
+)
+from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
+from batchyard.models._files import FileDeleted, FileObject, Page
+from batchyard.models._usage import OUTCOMES, Outcome, Totals, Usage
+
+__all__ = [
+    "OUTCOMES",
+    "TERMINAL_STATUSES",
+    "Batch",
+    "BatchError",
+    "BatchErrors",
+    "BatchEvent",
+    "BatchRequest",
+    "BatchUsage",
+    "Call",
+    "Event",
+    "ExpiresAfter",
+    "FileDeleted",
+    "FileEvent",
+    "FileObject",
+    "FileUpload",
+    "Finding",
+    "InputTokensDetails",
+    "Limits",
+    "Outcome",
+    "OutputTokensDetails",
+    "Page",
+    "PageRequest",
+    "Ref",
+    "RequestCounts",
+    "RequestEvent",
+    "Totals",
+    "Usage",
+]
