@@ -1,0 +1,43 @@
+"""Batch files: JSONL, line by line.
+
+Hot code: it decodes no more of a line than it needs, and holds no more of a file
+than a block and a line.
+"""
+
+from __future__ import annotations
+
+from batchyard.lines._check import FileCheck, check_file
+from batchyard.lines._index import LineIndex
+from batchyard.lines._index_writer import IndexInfo, LineIndexWriter
+from batchyard.lines._inputs import InputLine, decode_input
+from batchyard.lines._result_index import ResultIndexInfo, index_results
+from batchyard.lines._results import (
+    ResultError,
+    ResultLine,
+    ResultResponse,
+    decode_result,
+    outcome_of,
+)
+from batchyard.lines._split import MAX_LINE, MAX_RESULT_LINE, RawLine, count_lines, split
+
+__all__ = [
+    "MAX_LINE",
+    "MAX_RESULT_LINE",
+    "FileCheck",
+    "IndexInfo",
+    "InputLine",
+    "LineIndex",
+    "LineIndexWriter",
+    "RawLine",
+    "ResultError",
+    "ResultIndexInfo",
+    "ResultLine",
+    "ResultResponse",
+    "check_file",
+    "count_lines",
+    "decode_input",
+    "decode_result",
+    "index_results",
+    "outcome_of",
+    "split",
+]
