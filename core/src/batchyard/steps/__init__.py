@@ -1,0 +1,58 @@
+"""Pieces that plans are made of."""
+
+from __future__ import annotations
+
+from batchyard.steps._bodies import (
+    BLOCK,
+    BytesSource,
+    FileContent,
+    FileSource,
+    PathSource,
+    named_source,
+    spooled,
+)
+from batchyard.steps._calls import (
+    Refusal,
+    call,
+    failure_details,
+    fetch,
+    header,
+    json_body,
+    opened,
+    parse,
+    redacted,
+    refusal,
+)
+from batchyard.steps._content import download
+from batchyard.steps._multipart import FilePart, Multipart
+from batchyard.steps._pages import pages, walk
+from batchyard.steps._retry import Backoff, ambiguous, create_once, retrying
+
+__all__ = [
+    "BLOCK",
+    "Backoff",
+    "BytesSource",
+    "FileContent",
+    "FilePart",
+    "FileSource",
+    "Multipart",
+    "PathSource",
+    "Refusal",
+    "ambiguous",
+    "call",
+    "create_once",
+    "download",
+    "failure_details",
+    "fetch",
+    "header",
+    "json_body",
+    "named_source",
+    "opened",
+    "pages",
+    "parse",
+    "redacted",
+    "refusal",
+    "retrying",
+    "spooled",
+    "walk",
+]

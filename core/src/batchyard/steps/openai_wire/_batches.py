@@ -1,0 +1,125 @@
+"""The batches API (OpenAI API reference, Batch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from batchyard.effects import Plan
+from batchyard.errors import APIStatusError, ConflictError
+from batchyard.models import Batch, BatchRequest, Call, ExpiresAfter, Page, PageRequest, Ref
+from batchyard.steps._pages import walk
+from batchyard.steps._retry import AMBIGUITY, create_once, retrying
+from batchyard.steps.openai_wire._look_up import newest
+from batchyard.steps.openai_wire._markers import marked, marker_of, unmarked
+from batchyard.steps.openai_wire._wire import Wire
+
+__all__ = ["cancel_batch", "create_batch", "find_batch", "list_batches", "retrieve_batch"]
+
+
+async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
+    """Create, once.
+
+    No idempotency key is honoured by the service, so after an ambiguous reply
+    the batch is looked for: by the call's marker in its metadata, else by its
+    input file, endpoint and metadata.
+    """
+    body = {**_body(batch), **call.extra_body}
+    metadata = marked(body.get("metadata"), call.marker)
+    if metadata is not None:
+        body["metadata"] = metadata
+
+    def send() -> Plan[Batch]:
+        return wire.post(Batch, call, "batches", body=body)
+
+    async def find(since: float) -> Batch | None:
+        if call.marker is not None:
+            return await find_batch(wire, call, call.marker, None, since)
+        return await _find(wire, call, lambda one: _alike(one, body), since)
+
+    window = max(AMBIGUITY, call.timeout or wire.create_timeout)
+    return unmarked(await create_once(send, find, wire.backoff(call), window))
+
+
+def _body(batch: BatchRequest) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "input_file_id": batch.input_file.id,
+        "endpoint": batch.endpoint,
+        "completion_window": batch.completion_window,
+    }
+    if batch.metadata is not None:
+        body["metadata"] = batch.metadata
+    if batch.output_expires_after is not None:
+        body["output_expires_after"] = _expiry(batch.output_expires_after)
+    return body
+
+
+def _expiry(expires: ExpiresAfter) -> dict[str, Any]:
+    return {"anchor": expires.anchor, "seconds": expires.seconds}
+
+
+def _alike(one: Batch, wanted: Mapping[str, Any]) -> bool:
+    return (
+        one.input_file_id == wanted["input_file_id"]
+        and one.endpoint == wanted["endpoint"]
+        and (one.metadata or {}) == (wanted.get("metadata") or {})
+    )
+
+
+async def retrieve_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
+    return unmarked(await wire.get(Batch, call, "batches", batch.id))
+
+
+async def cancel_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
+    """Cancel, or read a batch that can no longer be cancelled.
+
+    Cancelling twice does no harm, so it is sent again where that may help.  What
+    a service answers for a batch that has ended is not documented: any 4xx is
+    followed by a read, and raised only if the batch still runs.
+    """
+    try:
+        cancelled = await retrying(
+            lambda: wire.post(Batch, call, "batches", batch.id, "cancel"), wire.backoff(call)
+        )
+    except APIStatusError as error:
+        if isinstance(error, ConflictError) or error.status == 400:
+            current = await retrieve_batch(wire, call, batch)
+            if current.terminal or current.status == "cancelling":
+                return current
+        raise
+    return unmarked(cancelled)
+
+
+async def list_batches(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
+    listed = await _listed(wire, call, page)
+    return listed.model_copy(update={"data": [unmarked(one) for one in listed.data]})
+
+
+async def _listed(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
+    query = {"after": page.after, "limit": page.limit}
+    return await wire.get(Page[Batch], call, "batches", query=query)
+
+
+async def find_batch(
+    wire: Wire, call: Call, marker: str, input_file: Ref | None, since: float | None = None
+) -> Batch | None:
+    """The batch with *marker* in its metadata or, where a file is given, the one made of it.
+
+    A file is given when it was uploaded for one job alone.
+    """
+
+    def matches(one: Batch) -> bool:
+        of_file = input_file is not None and one.input_file_id == input_file.id
+        return marker_of(one) == marker or of_file
+
+    found = await _find(wire, call, matches, since)
+    return None if found is None else unmarked(found)
+
+
+async def _find(
+    wire: Wire, call: Call, matches: Callable[[Batch], bool], since: float | None
+) -> Batch | None:
+    first = PageRequest(limit=100)
+    async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
+        return await newest(listed, matches, since)
