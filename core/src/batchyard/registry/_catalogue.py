@@ -1,0 +1,111 @@
+"""What is installed.  Reads metadata only: no plugin is imported here."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import importlib_metadata
+
+from batchyard.errors import PluginConflictError, UnknownPluginError
+
+__all__ = ["GROUPS", "LIMIT", "Catalogue", "PluginInfo"]
+
+GROUPS = (
+    "commands",
+    "emulators",
+    "engines",
+    "gates",
+    "listeners",
+    "middleware",
+    "prices",
+    "providers",
+    "sinks",
+)
+"""The kinds of plugin; the entry point group of each has ``batchyard.`` before it."""
+
+LIMIT = "BATCHYARD_PLUGINS"
+"""The variable that limits what loads: names of entry points or distributions, by commas."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One entry point, and the distribution that brings it."""
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution} {self.version})"
+
+
+class Catalogue:
+    """The entry points of Batchyard's groups, read once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        limit = environ.get(LIMIT)
+        self._limit = None if limit is None else {_plain(one) for one in limit.split(",")}
+        self._found: dict[str, tuple[PluginInfo, ...]] = {}
+
+    def installed(self, group: str) -> tuple[PluginInfo, ...]:
+        """All plugins of a group, by name, as far as ``BATCHYARD_PLUGINS`` allows them."""
+        if group not in self._found:
+            points = importlib_metadata.entry_points(group=f"batchyard.{group}")
+            infos = (_info(group, point) for point in points)
+            allowed = (one for one in infos if self._allows(one))
+            self._found[group] = tuple(
+                sorted(allowed, key=lambda one: (one.name, one.distribution))
+            )
+        return self._found[group]
+
+    def find(self, group: str, name: str) -> PluginInfo:
+        """The one plugin of that name.
+
+        Raises :class:`UnknownPluginError`, with what is installed, and
+        :class:`PluginConflictError` when several distributions bring it.
+        """
+        found = [one for one in self.installed(group) if one.name == name]
+        if not found:
+            raise UnknownPluginError(self._unknown(group, name), param=group)
+        if len(found) > 1:
+            claims = " and ".join(f"{one.distribution} {one.version}" for one in found)
+            raise PluginConflictError(
+                f"{len(found)} packages claim {group.removesuffix('s')} {name!r}: {claims}; "
+                f"uninstall one, or set {LIMIT} to the packages to load"
+            )
+        return found[0]
+
+    def _allows(self, info: PluginInfo) -> bool:
+        names = {_plain(info.name), _plain(info.distribution)}
+        return self._limit is None or bool(names & self._limit)
+
+    def _unknown(self, group: str, name: str) -> str:
+        names = [one.name for one in self.installed(group)]
+        close = difflib.get_close_matches(name, names, 1)
+        known = f"installed: {', '.join(names)}" if names else "none is installed"
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        limited = f" ({LIMIT} limits what loads)" if self._limit is not None else ""
+        kind = group.removesuffix("s")
+        install = f"; try: pip install batchyard-{name}" if _installable(group, name, close) else ""
+        return f"there is no {kind} {name!r}: {known}{limited}{hint}{install}"
+
+
+def _installable(group: str, name: str, close: Sequence[str]) -> bool:
+    return group == "providers" and not close and name.isidentifier()
+
+
+def _plain(name: str) -> str:
+    """A name as packaging tools compare it: ``My_Plugin`` is ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _info(group: str, point: importlib_metadata.EntryPoint) -> PluginInfo:
+    distribution = point.dist
+    name = distribution.name if distribution else "?"
+    version = distribution.version if distribution else "?"
+    return PluginInfo(group, point.name, point.value, name, version)

@@ -1,0 +1,122 @@
+"""What a plugin must be, checked when it is registered and not when it first goes wrong."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pluggy
+
+from batchyard.errors import PluginContractError
+from batchyard.hookspecs import (
+    PROJECT,
+    EngineSpec,
+    GateSpec,
+    ListenerSpec,
+    PriceSpec,
+    ProviderSpec,
+    SinkSpec,
+)
+
+__all__ = ["SPECS", "implementations", "manager_for", "register"]
+
+SPECS: dict[str, type] = {
+    "engines": EngineSpec,
+    "gates": GateSpec,
+    "listeners": ListenerSpec,
+    "middleware": ProviderSpec,
+    "prices": PriceSpec,
+    "providers": ProviderSpec,
+    "sinks": SinkSpec,
+}
+"""Which hooks a plugin of each group may implement."""
+
+
+def register(manager: pluggy.PluginManager, group: str, name: str, plugin: object) -> None:
+    """Register *plugin*, or raise :class:`PluginContractError` and leave the manager as it was."""
+    found = list(implementations(plugin))
+    if not found:
+        raise PluginContractError(f"{name} implements no hook of {group}; is @hookimpl missing?")
+    for hook, impl in found:
+        _check(group, name, hook, impl)
+    if manager.is_registered(plugin):
+        raise PluginContractError(f"{name} is registered twice")
+    try:
+        manager.register(plugin, f"{name} {id(plugin):x}")
+    except pluggy.PluginValidationError as error:
+        raise PluginContractError(f"{name} breaks the contract: {error}") from error
+
+
+def implementations(plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
+    """The plugin's hook implementations, each with the name of its hook."""
+    # one without specs takes whatever is marked
+    manager = pluggy.PluginManager(PROJECT)
+    manager.register(plugin)
+    for caller in manager.get_hookcallers(plugin) or ():
+        yield from ((caller.name, impl) for impl in caller.get_hookimpls())
+
+
+def _check(group: str, name: str, hook: str, impl: pluggy.HookImpl) -> None:
+    spec = getattr(SPECS[group], hook, None)
+    if spec is None:
+        raise PluginContractError(f"{name}: {_stranger(group, hook)}")
+    wraps = impl.wrapper or impl.hookwrapper
+    if group == "middleware" and not wraps:
+        raise PluginContractError(
+            f"{name}.{hook} answers an operation; a middleware wraps it: @hookimpl(wrapper=True)"
+        )
+    if group != "middleware" and wraps:
+        raise PluginContractError(f"{name}.{hook} is a wrapper; only a middleware may be one")
+    if wraps and not inspect.isgeneratorfunction(impl.function):
+        raise PluginContractError(f"{name}.{hook} is a wrapper, so it must be a def with one yield")
+    _check_signature(f"{name}.{hook}", spec, impl.function)
+
+
+def _stranger(group: str, hook: str) -> str:
+    for other, spec in SPECS.items():
+        if hasattr(spec, hook) and other != "middleware":
+            return (
+                f"{hook} belongs to the contract of {other}, and this is registered among {group}"
+            )
+    hint = _suggestion(hook, (one for one in vars(SPECS[group]) if one[0] != "_"))
+    return f"there is no hook {hook!r}{hint}"
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _check_signature(where: str, spec: Any, function: Any) -> None:
+    """Catch what pluggy refuses without saying where, or accepts and then never passes on."""
+    wanted = [one for one in inspect.signature(spec).parameters if one != "self"]
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+            raise PluginContractError(
+                f"{where} takes {stars}{parameter.name}, which is never passed"
+            )
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            raise PluginContractError(
+                f"{where}: {parameter.name!r} is keyword-only; hooks are called by position"
+            )
+        has_default = parameter.default is not parameter.empty
+        if has_default and parameter.name in wanted:
+            raise PluginContractError(
+                f"{where}: {parameter.name!r} has a default, so its value would never be passed; "
+                "take the default away"
+            )
+        if not has_default and parameter.name not in wanted:
+            hint = _suggestion(parameter.name, wanted)
+            raise PluginContractError(
+                f"{where} has no argument {parameter.name!r}, only {', '.join(wanted)}{hint}"
+            )
+
+
+def manager_for(group: str) -> pluggy.PluginManager:
+    """A manager that knows the hooks of one group."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(SPECS[group])
+    return manager

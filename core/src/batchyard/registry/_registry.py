@@ -1,0 +1,262 @@
+"""Finds, loads and addresses plugins."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import pluggy
+from pydantic import BaseModel, ValidationError
+
+from batchyard.errors import (
+    BatchyardError,
+    ConfigError,
+    PluginContractError,
+    PluginLoadError,
+)
+from batchyard.registry._account import Account
+from batchyard.registry._catalogue import Catalogue, PluginInfo
+from batchyard.registry._checks import implementations, manager_for, register
+from batchyard.registry._listeners import Listener
+from batchyard.registry._loading import load
+
+__all__ = ["Registry"]
+
+log = logging.getLogger("batchyard.registry")
+
+
+class ProviderClass(Protocol):
+    """What a provider's entry point names, besides its hooks.
+
+    It may have ``aliases`` and ``from_environment(environ) -> Settings | None`` too.
+    """
+
+    name: str
+    Settings: type[BaseModel]
+
+    def __call__(self, settings: BaseModel) -> object: ...
+
+
+class Registry:
+    """The plugins of this installation, each imported when it is first asked for.
+
+    Providers, sinks, gates, prices and engines load when they are named.
+    Listeners and middleware load with the first account, since they are for all;
+    one that cannot be loaded is logged with its distribution and left out.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._catalogue = Catalogue(self._environ)
+        self._lock = threading.RLock()
+        self._providers: dict[str, tuple[PluginInfo, ProviderClass]] = {}
+        self._middleware: dict[str, object] | None = None
+        self._listeners: list[tuple[object, Listener]] | None = None
+
+    def installed(self, group: str) -> tuple[PluginInfo, ...]:
+        """What is installed, of ``providers``, ``listeners``, …  Imports none of it."""
+        return self._catalogue.installed(group)
+
+    def load(self, group: str, name: str) -> Any:
+        """The object that a plugin's entry point names, checked as far as it can be.
+
+        Raises :class:`~batchyard.errors.PluginError`.
+        """
+        return load(self._catalogue.find(group, name))
+
+    def provider(self, name: str) -> ProviderClass:
+        """The provider's class, by its name or an alias."""
+        return self._found(name)[1]
+
+    def plugin(self, group: str, name: str, *arguments: Any) -> object:
+        """A sink, gate, price source or engine, made and checked against its hooks."""
+        info = self._catalogue.find(group, name)
+        return _checked(group, str(info), load(info), *arguments)
+
+    def account(
+        self,
+        provider: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        listeners: Sequence[object] = (),
+        middleware: Sequence[object] = (),
+    ) -> Account:
+        """An account of *provider*: its environment's settings, overridden by *settings*.
+
+        Without a provider, it is the one that the environment has settings for,
+        or the only one installed.  *listeners* and *middleware* are plugins
+        beside the installed ones, and inside them.
+        """
+        info, cls = self._found(provider or self._default_provider())
+        plugin = _instance(str(info), cls, self._settings(info, cls, settings or {}))
+        wrappers = [_checked("middleware", _name(one), one) for one in middleware]
+        added = {f"{_name(one)} {number}": one for number, one in enumerate(wrappers, 1)}
+        return Account(
+            name or cls.name,
+            cls.name,
+            plugin,
+            middleware={**self._loaded_middleware(), **added},
+            listeners=[
+                *self._loaded_listeners(),
+                *(_listener(_name(one), one) for one in listeners),
+            ],
+            origin=str(info),
+        )
+
+    def _found(self, name: str) -> tuple[PluginInfo, ProviderClass]:
+        with self._lock:
+            if name not in self._providers:
+                info = self._catalogue.find("providers", name)
+                self._providers[name] = info, _provider_class(info, load(info))
+            return self._providers[name]
+
+    def _default_provider(self) -> str:
+        infos = {one.value: one for one in reversed(self.installed("providers"))}
+        if not infos:
+            raise ConfigError("no provider is installed; try: pip install batchyard-<provider>")
+        if len(infos) == 1:
+            return next(iter(infos.values())).name
+        offered = [one.name for one in infos.values() if self._offers(one)]
+        if len(offered) == 1:
+            return offered[0]
+        which = ", ".join(sorted(offered or (one.name for one in infos.values())))
+        raise ConfigError(f"which provider? Name one of: {which}", param="provider")
+
+    def _offers(self, info: PluginInfo) -> bool:
+        """Whether the environment has an account for it; a provider that is broken has none."""
+        try:
+            return _from_environment(*self._found(info.name), self._environ) is not None
+        except BatchyardError as error:
+            log.warning("%s", error)
+            return False
+
+    def _settings(
+        self, info: PluginInfo, cls: ProviderClass, given: Mapping[str, Any]
+    ) -> BaseModel:
+        offered = _from_environment(info, cls, self._environ)
+        known = (
+            {} if offered is None else {k: getattr(offered, k) for k in offered.model_fields_set}
+        )
+        try:
+            settings = cls.Settings(**{**known, **given})
+        except ValidationError as error:
+            raise _config_error(cls, error) from None
+        return settings
+
+    def _loaded_middleware(self) -> dict[str, object]:
+        with self._lock:
+            if self._middleware is None:
+                self._middleware = dict(self._load_all("middleware", _wrapper))
+            return self._middleware
+
+    def _loaded_listeners(self) -> list[tuple[object, Listener]]:
+        with self._lock:
+            if self._listeners is None:
+                self._listeners = [one for _, one in self._load_all("listeners", _listener)]
+            return self._listeners
+
+    def _load_all(self, group: str, make: Callable[[str, object], Any]) -> list[tuple[str, Any]]:
+        """Every plugin of a group that works; the others are logged, and stop nobody."""
+        made = []
+        for info in self.installed(group):
+            try:
+                self._catalogue.find(group, info.name)
+                made.append((str(info), make(str(info), load(info))))
+            except BatchyardError as error:
+                log.error("%s left out: %s", info, error)  # noqa: TRY400 - the cause is in the text
+        return made
+
+
+def _provider_class(info: PluginInfo, loaded: Any) -> ProviderClass:
+    """What the entry point names, if it has all that a provider's class must have."""
+    if not inspect.isclass(loaded):
+        raise PluginContractError(f"provider {info}: {info.value} is not a class")
+    if not isinstance(getattr(loaded, "name", None), str):
+        raise PluginContractError(f"provider {info}: {info.value} lacks name, a string")
+    settings = getattr(loaded, "Settings", None)
+    if not (inspect.isclass(settings) and issubclass(settings, BaseModel)):
+        raise PluginContractError(f"provider {info}: {info.value} lacks Settings, a pydantic model")
+    provider = cast("ProviderClass", loaded)
+    if info.name not in {provider.name, *getattr(provider, "aliases", ())}:
+        raise PluginContractError(
+            f"provider {info}: {info.value} calls itself {provider.name!r}, and has no such alias"
+        )
+    return provider
+
+
+def _from_environment(
+    info: PluginInfo, cls: ProviderClass, environ: Mapping[str, str]
+) -> BaseModel | None:
+    offer = getattr(cls, "from_environment", None)
+    if offer is None:
+        return None
+    try:
+        settings: BaseModel | None = offer(environ)
+    except ValidationError as error:
+        raise _config_error(cls, error) from None
+    except BatchyardError:
+        raise
+    except Exception as error:
+        # without its text, which may quote the environment
+        raise PluginLoadError(
+            f"provider {info} cannot read the environment: {type(error).__name__}"
+        ) from error
+    return settings
+
+
+def _config_error(cls: ProviderClass, error: ValidationError) -> ConfigError:
+    """What is wrong with the settings, field by field, without their values."""
+    problems = []
+    first = None
+    for one in error.errors(include_input=False, include_url=False, include_context=False):
+        where = ".".join(map(str, one["loc"])) or "settings"
+        field = cls.Settings.model_fields.get(str(one["loc"][0])) if one["loc"] else None
+        about = f" ({field.description})" if field and field.description else ""
+        problems.append(f"{where}: {one['msg']}{about}")
+        first = first or where
+    return ConfigError(f"{cls.name}: {'; '.join(problems)}", provider=cls.name, param=first)
+
+
+def _name(plugin: object) -> str:
+    """What a plugin that was passed in, and not installed, is called."""
+    return getattr(plugin, "__name__", None) or type(plugin).__name__
+
+
+def _instance(name: str, plugin: Any, *arguments: Any) -> object:
+    """The plugin itself: a class is made, anything else is used as it is."""
+    if not inspect.isclass(plugin):
+        return cast("object", plugin)
+    try:
+        made: object = plugin(*arguments)
+    except BatchyardError:
+        raise
+    except Exception as error:
+        raise PluginLoadError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+    return made
+
+
+def _checked(group: str, name: str, plugin: object, *arguments: Any) -> object:
+    """The plugin, made, and registered by itself: a bad one is found before it is used."""
+    made = _instance(name, plugin, *arguments)
+    register(manager_for(group), group, name, made)
+    return made
+
+
+def _wrapper(name: str, plugin: object) -> object:
+    return _checked("middleware", name, plugin)
+
+
+def _listener(name: str, plugin: object) -> tuple[object, Listener]:
+    made = _checked("listeners", name, plugin)
+    return made, Listener(name, {hook: _hook(impl) for hook, impl in implementations(made)})
+
+
+def _hook(impl: pluggy.HookImpl) -> Callable[[Any], Any]:
+    """The hook as a function of the event, whether or not it takes one."""
+    function: Callable[..., Any] = impl.function
+    return function if impl.argnames else lambda _event: function()
