@@ -1,0 +1,69 @@
+"""What the clients' methods have in common: how their arguments become the contract's data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from batchyard.errors import InputError
+from batchyard.models import Batch, Call, ExpiresAfter, FileObject, Ref
+
+__all__ = ["CallOptions", "call_of", "expires_of", "ref_of"]
+
+KNOWN = frozenset({"timeout", "max_retries", "extra_headers", "extra_body"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """A client's defaults for every call."""
+
+    timeout: float | None
+    max_retries: int
+
+
+def call_of(
+    account: str, defaults: CallOptions, options: Mapping[str, Any], marker: str | None = None
+) -> Call:
+    """The context of one call.  Raises :class:`InputError` for an option that there is not."""
+    unknown = sorted(set(options) - KNOWN)
+    if unknown:
+        raise InputError(
+            f"there is no option {unknown[0]!r}; known: {', '.join(sorted(KNOWN))}",
+            param=unknown[0],
+        )
+    retries = options.get("max_retries")
+    return Call(
+        account=account,
+        request_id=uuid4().hex,
+        timeout=options.get("timeout") or defaults.timeout,
+        max_retries=defaults.max_retries if retries is None else retries,
+        extra_headers=options.get("extra_headers") or {},
+        extra_body=options.get("extra_body") or {},
+        marker=marker,
+    )
+
+
+def expires_of(value: ExpiresAfter | Mapping[str, Any] | int | None) -> ExpiresAfter | None:
+    """Seconds, or OpenAI's object, as ours."""
+    if value is None or isinstance(value, ExpiresAfter):
+        return value
+    if isinstance(value, Mapping):
+        if value.get("anchor", "created_at") != "created_at":
+            raise InputError(
+                "expires_after has only the anchor 'created_at'", param="expires_after"
+            )
+        value = value.get("seconds")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InputError("expires_after needs a whole number of seconds", param="expires_after")
+    return ExpiresAfter(value)
+
+
+def ref_of(value: str | FileObject | Batch) -> Ref:
+    """An id, or the object that has it, with what the provider needs to find its way back."""
+    if isinstance(value, str):
+        if not value:
+            raise InputError("the id is empty")
+        return Ref(value)
+    return Ref(value.id, value.provider_state)

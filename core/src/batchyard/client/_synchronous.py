@@ -1,0 +1,305 @@
+"""The blocking client.
+
+Generated from the async one, do not edit: scripts/generate_client.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from batchyard.client._collect import collect, end_of
+from batchyard.client._join import Join
+from batchyard.client._options import CallOptions, call_of, expires_of, ref_of
+from batchyard.client._plans import Polling, batch_marker, create, file_marker, upload, watch
+from batchyard.client._results import Result
+from batchyard.client._streams import Content, Pager, Results, blocking
+from batchyard.drivers import Driver, Transport
+from batchyard.effects import Clock, Stream
+from batchyard.models import (
+    Batch,
+    BatchRequest,
+    ExpiresAfter,
+    FileDeleted,
+    FileObject,
+    FileUpload,
+    Finding,
+    Limits,
+    PageRequest,
+)
+from batchyard.registry import Registry
+from batchyard.steps import FileContent, named_source
+
+__all__ = [
+    "Batches",
+    "Client",
+    "Files",
+]
+
+Expiry = ExpiresAfter | Mapping[str, Any] | int
+"""Seconds, or OpenAI's ``{"anchor": "created_at", "seconds": …}``."""
+
+
+class Client:
+    """One account of one provider, in direct mode: ids are the provider's, nothing is kept.
+
+    ``Client("openai", api_key=…)`` makes the account from the settings
+    given and, for the others, from the provider's environment variables.
+    Without a provider it is the one that the environment has settings for.
+    ``timeout`` is in seconds.  Use it as a context manager, or close it.
+
+    Raises :class:`~batchyard.errors.ConfigError` for settings that are missing
+    or wrong, :class:`~batchyard.errors.PluginError` for a provider that cannot be used.
+    """
+
+    def __init__(
+        self,
+        provider: str | None = None,
+        *,
+        account: str | None = None,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        transport: Transport | None = None,
+        listeners: Sequence[object] = (),
+        middleware: Sequence[object] = (),
+        registry: Registry | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self.account = (registry or Registry()).account(
+            provider, settings, name=account, listeners=listeners, middleware=middleware
+        )
+        self._driver = Driver(self.account, transport, clock)
+        self._options = CallOptions(timeout=timeout, max_retries=max_retries)
+        self.files = Files(self._driver, self._options)
+        self.batches = Batches(self._driver, self._options)
+
+    def __repr__(self) -> str:
+        return f"Client({self.account.provider!r}, account={self.account.name!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the listeners hear what they were told, and close the connections."""
+        self._driver.run(blocking(self.account.flush))
+        self._driver.close()
+
+    def limits(self, endpoint: str | None = None, model: str | None = None) -> Limits:
+        """What one batch takes at this account."""
+        return self.account.limits(endpoint, model)
+
+    def check(self) -> list[Finding]:
+        """Whether the account can be used, and what to do where it cannot."""
+        call = call_of(self.account.name, self._options, {})
+        return self._driver.run(self.account.check_account(call))
+
+
+class Files:
+    """``client.files``.
+
+    Every method takes ``timeout`` (seconds), ``max_retries``, ``extra_headers``
+    and ``extra_body`` too.
+    """
+
+    def __init__(self, driver: Driver, options: CallOptions) -> None:
+        self._driver = driver
+        self._account = driver.account
+        self._options = options
+
+    def create(
+        self,
+        file: FileContent,
+        purpose: str = "batch",
+        *,
+        filename: str | None = None,
+        expires_after: Expiry | None = None,
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> FileObject:
+        """Upload a file: bytes, a path, an open binary file, or pieces (see ``FileContent``).
+
+        With an ``idempotency_key`` the stored name gets a mark, and a file that
+        was uploaded with the same key is returned instead of uploading again.
+        """
+        marker = file_marker(idempotency_key) if idempotency_key else None
+        call = call_of(self._account.name, self._options, options, marker)
+        source, own_name = self._driver.run(blocking(lambda: named_source(file)))
+        name = filename or own_name
+        if marker is not None:
+            stem, dot, suffix = name.rpartition(".")
+            name = f"{stem}-{marker}{dot}{suffix}" if dot else f"{name}-{marker}"
+        wanted = FileUpload(source, name, purpose, expires_of(expires_after))
+        return self._driver.run(upload(self._account, call, wanted))
+
+    def retrieve(self, file_id: str | FileObject, **options: Any) -> FileObject:
+        call = call_of(self._account.name, self._options, options)
+        return self._driver.run(self._account.retrieve_file(call, ref_of(file_id)))
+
+    def delete(self, file_id: str | FileObject, **options: Any) -> FileDeleted:
+        call = call_of(self._account.name, self._options, options)
+        return self._driver.run(self._account.delete_file(call, ref_of(file_id)))
+
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        purpose: str | None = None,
+        **options: Any,
+    ) -> Pager[FileObject]:
+        """The files, newest first; ``limit`` is the size of a page, and all pages are walked."""
+        call = call_of(self._account.name, self._options, options)
+        first = PageRequest(after, limit, order, purpose)
+        return Pager(self._driver, lambda page: self._account.list_files(call, page), first)
+
+    def content(self, file_id: str | FileObject, **options: Any) -> Content:
+        """The file's bytes, to be iterated over, read or saved.  Nothing is sent before that."""
+        call = call_of(self._account.name, self._options, options)
+        file = ref_of(file_id)
+        return Content(self._driver, lambda: self._account.file_content(call, file))
+
+
+class Batches:
+    """``client.batches``.
+
+    Every method takes ``timeout`` (seconds), ``max_retries``, ``extra_headers``
+    and ``extra_body`` too.
+    """
+
+    def __init__(self, driver: Driver, options: CallOptions) -> None:
+        self._driver = driver
+        self._account = driver.account
+        self._options = options
+
+    def create(
+        self,
+        input_file_id: str | FileObject,
+        endpoint: str,
+        completion_window: str = "24h",
+        *,
+        metadata: Mapping[str, str] | None = None,
+        output_expires_after: Expiry | None = None,
+        models: Sequence[str] = (),
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> Batch:
+        """Create a batch, once: after a reply that was lost it is looked for, not sent again.
+
+        With an ``idempotency_key`` a mark goes into the metadata (and is taken
+        out on reading), and a batch that was created with the same key is
+        returned instead of creating another, also by another process.
+        ``models`` are the models of the lines, for providers that must be told.
+
+        Raises :class:`~batchyard.errors.IdempotencyError` where the metadata has
+        no room, :class:`~batchyard.errors.AmbiguousCreateError` where it cannot
+        be found out whether the batch was created.
+        """
+        marker = batch_marker(idempotency_key) if idempotency_key else None
+        call = call_of(self._account.name, self._options, options, marker)
+        request = BatchRequest(
+            ref_of(input_file_id),
+            endpoint,
+            completion_window,
+            metadata,
+            expires_of(output_expires_after),
+            tuple(models),
+        )
+        return self._driver.run(create(self._account, call, request))
+
+    def find(self, idempotency_key: str, **options: Any) -> Batch | None:
+        """The batch that was created with the key, if any was."""
+        marker = batch_marker(idempotency_key)
+        call = call_of(self._account.name, self._options, options)
+        return self._driver.run(self._account.find_batch(call, marker, None, None))
+
+    def retrieve(self, batch_id: str | Batch, **options: Any) -> Batch:
+        call = call_of(self._account.name, self._options, options)
+        return self._driver.run(self._account.retrieve_batch(call, ref_of(batch_id)))
+
+    def cancel(self, batch_id: str | Batch, **options: Any) -> Batch:
+        """Ask for the batch to be stopped.  One that has ended is returned as it is."""
+        call = call_of(self._account.name, self._options, options)
+        return self._driver.run(self._account.cancel_batch(call, ref_of(batch_id)))
+
+    def list(
+        self, *, after: str | None = None, limit: int | None = None, **options: Any
+    ) -> Pager[Batch]:
+        """The batches, newest first; ``limit`` is the size of a page, and all pages are walked."""
+        call = call_of(self._account.name, self._options, options)
+        return Pager(
+            self._driver,
+            lambda page: self._account.list_batches(call, page),
+            PageRequest(after, limit),
+        )
+
+    def wait(
+        self,
+        batch_id: str | Batch,
+        *,
+        on_progress: Callable[[Batch], object] | None = None,
+        wait_timeout: float | None = None,
+        poll: Polling | None = None,
+        **options: Any,
+    ) -> Batch:
+        """Wait for the batch's end, and return it as it ended.
+
+        ``on_progress`` is called with the batch each time it has been looked at.
+        What may pass (an outage, a rate limit) is waited out.  Raises
+        :class:`~batchyard.errors.WaitTimeoutError` after ``wait_timeout`` seconds.
+        """
+        call = call_of(self._account.name, self._options, options)
+        batch = ref_of(batch_id)
+        polling = poll or Polling(timeout=wait_timeout)
+        seen: Batch | None = None
+        for seen in self._driver.stream(
+            watch(self._account, lambda: self._account.retrieve_batch(call, batch), polling)
+        ):
+            if on_progress is not None:
+                _answered(on_progress(seen))
+        assert seen is not None  # noqa: S101 - the stream ends only after it has seen the batch
+        self._driver.run(end_of(self._account, call, seen))
+        return seen
+
+    def results(
+        self,
+        batch_id: str | Batch,
+        *,
+        input_file: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Results:
+        """One item for each input line, joined by ``custom_id``, in the order of the input.
+
+        Both the output and the error file are read, in every terminal status.
+        ``input_file`` is the input on disk, if it is there; else it is fetched.
+        """
+        call = call_of(self._account.name, self._options, options)
+        path = Path(input_file) if input_file is not None else None
+
+        async def found() -> Batch:
+            return await self._account.retrieve_batch(call, ref_of(batch_id))
+
+        def joined(batch: Batch) -> tuple[Join, Stream[list[Result]]]:
+            join = Join(batch, self._account.usage_reader(batch.endpoint or ""))
+            return join, collect(self._account, call, batch, join, path)
+
+        return Results(self._driver, found, joined)
+
+
+def _answered(answer: object) -> None:
+    """A callback of the blocking client has done its work when it returns."""
+    if inspect.isawaitable(answer):
+        raise TypeError("on_progress is async; use the async client")
