@@ -1,0 +1,96 @@
+"""The conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from batchyard.models import FileUpload
+from batchyard.testing._driver_tests import DriverTests
+from batchyard.testing._faults import AMBIGUOUS, fault, injections
+from batchyard.testing._loading_tests import LoadingTests
+from batchyard.testing._replay_tests import ReplayTests
+from batchyard.testing._scenario import Scenario
+
+__all__ = ["ProviderSuite"]
+
+INTERRUPTIONS = ("refused", "reset", "timeout", "429", "503")
+"""Faults after which an upload is likely to be sent again, at various depths."""
+
+PIECES = (1, 7, 1 << 30)
+"""Bytes in a piece of a stream: the worst cut, one that meets no boundary, and none."""
+
+
+class ProviderSuite(LoadingTests, ReplayTests, DriverTests):
+    """What every provider must do.  Inherit it as ``Test…``, and say what is tested.
+
+    A test may be overridden only to be marked as one that is expected to fail,
+    with the reason: ``@pytest.mark.xfail(reason=…)``.
+    """
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Spread scenarios and faults over the tests; pytest calls this on any test class."""
+        names = set(metafunc.fixturenames)
+        if "injection" in names:
+            metafunc.parametrize("scenario, injection", self._faulty())
+            return
+        for name, values in self._values().items():
+            if name in names:
+                metafunc.parametrize(name, values)
+
+    def _values(self) -> dict[str, Iterable[Any]]:
+        """What each argument of a test ranges over."""
+        return {
+            "scenario": _titled(self.scenarios),
+            "stream": _titled(self._of("file_content")),
+            "piece": [pytest.param(size, id=f"pieces-of-{size}") for size in PIECES],
+            "upload": _titled(
+                [one for one in self.scenarios if isinstance(one.arguments.get("file"), FileUpload)]
+            ),
+            "interruption": INTERRUPTIONS,
+            "creation": _titled(self._of("create_batch")),
+            "ambiguity": self._ambiguities(),
+            "repetition": ("once", "for-ever"),
+            "colour": ("blocking", "awaiting"),
+            "status": ("401", "503"),
+        }
+
+    def _of(self, operation: str) -> list[Scenario]:
+        return [one for one in self.scenarios if one.operation == operation]
+
+    def _faulty(self) -> list[Any]:
+        return [
+            pytest.param(scenario, injection, id=f"{scenario.title}-{injection}")
+            for scenario in self.scenarios
+            for injection in injections(scenario)
+        ]
+
+    def _ambiguities(self) -> list[str]:
+        replies = [one.exchanges[-1].reply for one in self._of("create_batch") if one.exchanges]
+        return [name for name in AMBIGUOUS if all(fault(name).fits(one) for one in replies)]
+
+    def test_no_test_is_overridden_but_as_an_expected_failure(self) -> None:
+        own = [cls for cls in type(self).__mro__ if not issubclass(ProviderSuite, cls)]
+        overridden = {
+            f"{cls.__name__}.{name}"
+            for cls in own
+            for name, value in vars(cls).items()
+            if hasattr(ProviderSuite, name) and name.startswith(("test_", "pytest_", "_"))
+            if not (name.startswith("__") or _expected_to_fail(value))
+        }
+        if overridden:
+            raise AssertionError(
+                f"{', '.join(sorted(overridden))}: override a test of the suite only with "
+                "pytest.mark.xfail and a reason"
+            )
+
+
+def _titled(scenarios: Sequence[Scenario]) -> list[Any]:
+    return [pytest.param(one, id=one.title) for one in scenarios]
+
+
+def _expected_to_fail(test: Any) -> bool:
+    marks = getattr(test, "pytestmark", [])
+    return any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks)
