@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.style.repository import ROOT
+
+
+def demo(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "demo.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+
+def custom_ids(path: Path) -> set[str]:
+    return {json.loads(line)["custom_id"] for line in path.read_text("utf-8").splitlines()}
+
+
+def test_the_demo_answers_every_request_but_those_that_are_to_be_refused() -> None:
+    done = demo("openai")
+    assert done.returncode == 0, done.stderr
+    assert "lines     518 = 505 ok + 13 error" in done.stdout.splitlines()
+    everything = custom_ids(ROOT / "examples" / "reviews.jsonl")
+    refused = {name for name in everything if name.startswith("refused: ")}
+    assert custom_ids(ROOT / "build" / "demo" / "errors.jsonl") == refused
+    assert custom_ids(ROOT / "build" / "demo" / "results.jsonl") == everything - refused
+
+
+def test_the_demo_shows_progress_and_answers_beside_their_requests() -> None:
+    done = demo("openai")
+    assert "518 requests" in done.stderr
+    assert "518 of 518 done" in done.stderr
+    assert done.stdout.count("\n    < ") == done.stdout.count("\n    > ") == 8
+
+
+def test_the_live_demo_without_a_key_says_which_variable_is_missing() -> None:
+    environment = {name: value for name, value in os.environ.items() if "OPENAI" not in name}
+    done = demo("openai", "--live", environment=environment)
+    assert done.returncode != 0
+    assert "OPENAI_API_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_of_an_unknown_provider_says_so_in_a_line() -> None:
+    done = demo("nobody")
+    assert done.returncode == 1
+    assert "nobody" in done.stderr
+    assert "Traceback" not in done.stderr
