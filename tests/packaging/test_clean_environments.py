@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.wheels import ROOT, Environment, run
+
+REQUEST = (
+    '{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions",'
+    ' "body": {"model": "m", "messages": [{"role": "user", "content": "hi"}]}}\n'
+)
+
+
+@pytest.fixture
+def requests_file(tmp_path: Path) -> Path:
+    path = tmp_path / "requests.jsonl"
+    path.write_text(REQUEST, encoding="utf-8")
+    return path
+
+
+def assert_clear_refusal(environment: Environment, requests_file: Path) -> None:
+    done = environment.run("batchyard", "run", str(requests_file), "--provider", "openai")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "openai" in line
+
+
+def test_core_alone_says_what_to_install(core_alone: Environment) -> None:
+    core_alone.uninstall("batchyard-openai")
+    done = core_alone.run("batchyard", "providers")
+    assert done.returncode == 0, done.stderr
+    assert "pip install batchyard-" in done.stdout + done.stderr
+
+
+def test_a_provider_that_is_not_installed_is_refused_in_one_line(
+    core_alone: Environment, requests_file: Path
+) -> None:
+    core_alone.uninstall("batchyard-openai")
+    assert_clear_refusal(core_alone, requests_file)
+
+
+def test_an_installed_provider_is_listed_with_its_version(with_openai: Environment) -> None:
+    done = with_openai.run("batchyard", "providers")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if "openai" in line.split()]
+    assert "0.1.0" in line
+
+
+def test_an_uninstalled_provider_is_gone(with_openai: Environment, requests_file: Path) -> None:
+    with_openai.uninstall("batchyard-openai")
+    assert "0.1.0" not in with_openai.run("batchyard", "providers").stdout
+    assert_clear_refusal(with_openai, requests_file)
+
+
+def test_an_emulator_without_its_extra_says_what_to_install(with_openai: Environment) -> None:
+    done = with_openai.run("batchyard", "emulate", "openai", "--quirk", "list")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "[emulate]" in done.stderr
+
+
+def test_a_provider_imports_without_the_extras(with_openai: Environment) -> None:
+    done = with_openai.run("python", "-W", "error", "-c", "import batchyard, batchyard_openai")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_checkout_is_installed_by_one_command(tmp_path: Path) -> None:
+    environment = Environment.create(tmp_path / "venv", with_pip=True)
+    pip = [str(environment.python), "-m", "pip", "install", "--quiet", "./core", "./plugins/openai"]
+    run(*pip, cwd=ROOT, check=True)
+    done = environment.run("batchyard", "providers")
+    assert done.returncode == 0, done.stderr
+    assert "openai" in done.stdout
