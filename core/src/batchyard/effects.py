@@ -5,8 +5,9 @@ no I/O of its own: it describes it, and a driver performs it.  So the same plan
 runs under the blocking client, the async client, and the conformance kit, which
 replays scripts and injects faults without a network.
 
-Awaiting anything else (``asyncio.sleep``, a future) raises :class:`TypeError`
-in both colours.
+Awaiting anything else (a future, ``asyncio.sleep(0)``) raises :class:`TypeError`
+in both colours; what needs a running event loop even to be called raises, under
+the blocking client, :class:`RuntimeError` before any driver sees it.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ class Tell(Effect[None]):
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+# what is generic of a T has no slots: ``Expiring[str](…)`` could not be made with them
+@dataclass(frozen=True)
 class Expiring(Generic[T]):
     """A shared value and for how many seconds it may be used."""
 
@@ -172,7 +174,7 @@ class Expiring(Generic[T]):
     lifetime: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shared(Effect[T]):
     """A value that many plans share, such as a token: made once, remade when it has expired.
 
@@ -188,7 +190,7 @@ class Shared(Effect[T]):
     stale: T | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blocking(Effect[T]):
     """Call a function that blocks: a file, a vendor's SDK.
 

@@ -206,6 +206,9 @@ class InvalidLinesError(InputError):
         self.problems = tuple(problems)
         self.count = count
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems, self.count), self.__dict__
+
     @property
     def body(self) -> dict[str, Any]:
         """OpenAI's envelope, with the lines in the shape of a batch's ``errors``."""
@@ -262,9 +265,13 @@ class AmbiguousCreateError(BatchyardError):
 
 
 class MalformedReplyError(BatchyardError):
-    """The provider answered with something other than what it documents."""
+    """The provider answered with something other than what it documents.
+
+    Worth another try: a proxy, or a service that is coming up, may have garbled one reply.
+    """
 
     status_hint = 502
+    default_retryable = True
 
 
 class APIConnectionError(BatchyardError):

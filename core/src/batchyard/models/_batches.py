@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from batchyard.models._tolerance import Lenient, ObjectModel, OptionalId, UnixTime
+from batchyard.models._tolerance import (
+    Lenient,
+    ObjectModel,
+    OptionalId,
+    Strings,
+    UnixTime,
+    known,
+    named,
+)
 
 __all__ = [
     "TERMINAL_STATUSES",
@@ -54,8 +62,8 @@ class BatchError(ObjectModel):
 
 
 class BatchErrors(ObjectModel):
-    object: str = "list"
-    data: Annotated[list[BatchError], BeforeValidator(lambda value: value or [])] = Field(
+    object: Annotated[str, named("list")] = "list"
+    data: Annotated[list[BatchError], BeforeValidator(known(BatchError))] = Field(
         default_factory=list
     )
 
@@ -80,9 +88,9 @@ class BatchUsage(ObjectModel):
     """Tokens that the provider summed up itself; zeros until the batch has ended."""
 
     input_tokens: Count = 0
-    input_tokens_details: Lenient[InputTokensDetails] = InputTokensDetails()
+    input_tokens_details: Lenient[InputTokensDetails] = Field(default_factory=InputTokensDetails)
     output_tokens: Count = 0
-    output_tokens_details: Lenient[OutputTokensDetails] = OutputTokensDetails()
+    output_tokens_details: Lenient[OutputTokensDetails] = Field(default_factory=OutputTokensDetails)
     total_tokens: Count = 0
 
 
@@ -94,7 +102,7 @@ class Batch(ObjectModel):
     """
 
     id: str = Field(min_length=1)
-    object: str = "batch"
+    object: Annotated[str, named("batch")] = "batch"
     endpoint: Lenient[str] = None
     model: Lenient[str] = None
     errors: Lenient[BatchErrors] = None
@@ -114,7 +122,7 @@ class Batch(ObjectModel):
     cancelled_at: UnixTime = None
     request_counts: Lenient[RequestCounts] = None
     usage: Lenient[BatchUsage] = None
-    metadata: Lenient[dict[str, str]] = None
+    metadata: Strings = None
     provider_state: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
 
     @property

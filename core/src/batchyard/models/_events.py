@@ -44,7 +44,10 @@ class FileEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEvent(Event):
-    """All that is told of batches.  Terminal events carry ``totals``."""
+    """All that is told of batches.
+
+    Terminal events carry ``totals``; ``None`` where the files could not be read.
+    """
 
     batch: Batch
     previous_status: str | None = None

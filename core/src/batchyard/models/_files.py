@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from batchyard.models._tolerance import Lenient, ObjectModel, OptionalId, UnixTime
+from batchyard.models._tolerance import Lenient, ObjectModel, OptionalId, UnixTime, named
 
 __all__ = ["FileDeleted", "FileObject", "Page"]
 
@@ -21,7 +22,7 @@ class FileObject(ObjectModel):
     """
 
     id: str = Field(min_length=1)
-    object: str = "file"
+    object: Annotated[str, named("file")] = "file"
     bytes: Lenient[int] = None
     created_at: UnixTime = None
     expires_at: UnixTime = None
@@ -36,7 +37,7 @@ class FileDeleted(ObjectModel):
     """The answer to a delete."""
 
     id: str = Field(min_length=1)
-    object: str = "file"
+    object: Annotated[str, named("file")] = "file"
     deleted: bool = True
 
 
@@ -50,12 +51,16 @@ class Page(ObjectModel, Generic[T]):
     last id.  It is not part of the dump.
     """
 
-    object: str = "list"
+    object: Annotated[str, named("list")] = "list"
     data: list[T]
     first_id: OptionalId = None
     last_id: OptionalId = None
-    has_more: bool = False
+    has_more: Annotated[bool, BeforeValidator(lambda value: value or False)] = False
     cursor: str | None = Field(default=None, exclude=True, repr=False)
+
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]
+        """The items, as the official package's pages have it, and not the fields."""
+        return iter(self.data)
 
     @property
     def next_after(self) -> str | None:
