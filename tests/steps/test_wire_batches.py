@@ -154,9 +154,34 @@ def test_a_marker_is_never_shown(open_face: OpenFace) -> None:
         site.handler = answering(listing(full, bare))
         page = face.run(list_batches(wire(site), CALL, PageRequest()))
         assert [one.metadata for one in page.data] == [{"team": "a"}, None]
+        site.handler = answering(listing(full))
         found = face.run(find_batch(wire(site), CALL, "mark-1", None))
         assert found is not None
         assert found.metadata == {"team": "a"}
+
+
+def test_of_two_batches_with_one_marker_the_older_is_found(open_face: OpenFace) -> None:
+    younger, older, stranger = (
+        batch(number, metadata={MARKER_KEY: mark}, created_at=made)
+        for number, mark, made in ((3, "mark-1", 500), (2, "mark-1", 400), (1, "mark-2", 300))
+    )
+    face = patient(open_face)
+    with Site(answering(listing(younger, older, stranger))) as site:
+        found = face.run(find_batch(wire(site), CALL, "mark-1", None))
+    assert found is not None
+    assert found.id == "batch_2"
+
+
+def test_metadata_that_is_no_string_hides_nothing_and_is_not_sent(open_face: OpenFace) -> None:
+    odd = batch(1, metadata={"run": 7, "none": None, MARKER_KEY: "mark-1"})
+    face = patient(open_face)
+    with Site(answering(listing(odd))) as site:
+        found = face.run(find_batch(wire(site), CALL, "mark-1", None))
+        assert found is not None
+        assert found.metadata == {"run": "7"}
+        wanted = BatchRequest(Ref("file-1"), "/v1/embeddings", metadata={"run": 7})  # type: ignore[dict-item]
+        with pytest.raises(InputError, match="'run' is not a string"):
+            face.run(create_batch(wire(site), CALL, wanted))
 
 
 def test_a_marker_without_room_is_refused_before_anything_is_sent(open_face: OpenFace) -> None:

@@ -107,7 +107,10 @@ def refused(request: Request) -> BatchyardError:
 
 @contextmanager
 def translated(request: Request) -> Iterator[None]:
-    """Raise what httpx raises as ours, by how far the request got."""
+    """Raise what httpx raises as ours, by how far the request got.
+
+    Without the cause, which holds the request, and so the credential.
+    """
     host = httpx.URL(request.url).host
     try:
         yield
@@ -116,18 +119,18 @@ def translated(request: Request) -> Iterator[None]:
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise ConnectionRefusedByPeerError(
             f"cannot connect to {host}: {str(error) or type(error).__name__}"
-        ) from error
+        ) from None
     except httpx.TimeoutException as error:
-        raise APITimeoutError(f"{host} took too long ({type(error).__name__})") from error
+        raise APITimeoutError(f"{host} took too long ({type(error).__name__})") from None
     except httpx.LocalProtocolError:
         # h11 quotes the header at fault, which may be the credential
         raise InputError("the request is not valid HTTP: check the key and extra headers") from None
     except httpx.TransportError as error:
         raise APIConnectionError(
             f"the connection to {host} broke: {str(error) or type(error).__name__}"
-        ) from error
-    except httpx.DecodingError as error:
-        raise MalformedReplyError(f"{host} sent a body that cannot be decompressed") from error
+        ) from None
+    except httpx.DecodingError:
+        raise MalformedReplyError(f"{host} sent a body that cannot be decompressed") from None
 
 
 def called(function: Callable[[], T]) -> T:

@@ -59,6 +59,8 @@ class Settings(BaseModel):
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("a base URL begins with https://, for example " + DEFAULT_BASE)
+        if parts.query or parts.fragment:
+            raise ValueError("a base URL has neither query nor fragment; use extra_headers")
         if parts.username or parts.password:
             raise ValueError("a base URL may not hold credentials; use api_key")
         return url.rstrip("/")

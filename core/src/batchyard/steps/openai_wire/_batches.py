@@ -11,7 +11,7 @@ from batchyard.errors import APIStatusError, ConflictError
 from batchyard.models import Batch, BatchRequest, Call, ExpiresAfter, Page, PageRequest, Ref
 from batchyard.steps._pages import walk
 from batchyard.steps._retry import AMBIGUITY, create_once, retrying
-from batchyard.steps.openai_wire._look_up import newest
+from batchyard.steps.openai_wire._look_up import sought
 from batchyard.steps.openai_wire._markers import marked, marker_of, unmarked
 from batchyard.steps.openai_wire._wire import Wire
 
@@ -62,9 +62,14 @@ def _expiry(expires: ExpiresAfter) -> dict[str, Any]:
 def _alike(one: Batch, wanted: Mapping[str, Any]) -> bool:
     return (
         one.input_file_id == wanted["input_file_id"]
-        and one.endpoint == wanted["endpoint"]
+        and (not one.endpoint or _route(one.endpoint) == _route(wanted["endpoint"]))
         and (one.metadata or {}) == (wanted.get("metadata") or {})
     )
+
+
+def _route(endpoint: str) -> str:
+    """Some services leave the version out, or the whole endpoint, of a batch they show."""
+    return endpoint.removeprefix("/v1")
 
 
 async def retrieve_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
@@ -83,7 +88,7 @@ async def cancel_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
             lambda: wire.post(Batch, call, "batches", batch.id, "cancel"), wire.backoff(call)
         )
     except APIStatusError as error:
-        if isinstance(error, ConflictError) or error.status == 400:
+        if isinstance(error, ConflictError) or error.status in {400, 409}:
             current = await retrieve_batch(wire, call, batch)
             if current.terminal or current.status == "cancelling":
                 return current
@@ -122,4 +127,4 @@ async def _find(
 ) -> Batch | None:
     first = PageRequest(limit=100)
     async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
-        return await newest(listed, matches, since)
+        return await sought(listed, matches, since)

@@ -13,7 +13,7 @@ from batchyard.steps._content import download
 from batchyard.steps._multipart import FilePart, Multipart
 from batchyard.steps._pages import walk
 from batchyard.steps._retry import create_once, retrying
-from batchyard.steps.openai_wire._look_up import newest
+from batchyard.steps.openai_wire._look_up import sought
 from batchyard.steps.openai_wire._wire import Wire
 
 __all__ = ["delete_file", "file_content", "find_file", "list_files", "retrieve_file", "upload_file"]
@@ -92,4 +92,4 @@ async def find_file(
     """The batch input whose name contains *marker*, made at *since* or later."""
     first = PageRequest(limit=100, order="desc", purpose="batch")
     async with aclosing(walk(lambda page: list_files(wire, call, page), first)) as listed:
-        return await newest(listed, lambda file: marker in (file.filename or ""), since)
+        return await sought(listed, lambda file: marker in (file.filename or ""), since)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from batchyard.effects import Stream
 from batchyard.errors import AmbiguousCreateError
 
-__all__ = ["newest"]
+__all__ = ["sought"]
 
 LIMIT = 10_000
 """Things that a look-up reads before it says that it cannot tell (100 pages)."""
@@ -17,7 +17,15 @@ SKEW = 60
 """Seconds by which the service's clock may be behind ours."""
 
 
+TWINS = 900
+"""Seconds before one that was found in which a twin of it is looked for: two processes may have
+used one key at the same time."""
+
+
 class _Created(Protocol):
+    @property
+    def id(self) -> str: ...
+
     @property
     def created_at(self) -> int | None: ...
 
@@ -25,18 +33,27 @@ class _Created(Protocol):
 C = TypeVar("C", bound=_Created)
 
 
-async def newest(listed: Stream[C], matches: Callable[[C], bool], since: float | None) -> C | None:
-    """The first that matches and was made at *since* or later.
+async def sought(listed: Stream[C], matches: Callable[[C], bool], since: float | None) -> C | None:
+    """What matches and was made at *since* or later; of twins, the one that was made first.
 
     Raises :class:`AmbiguousCreateError` when it is none of the first 10,000, and there are more.
     """
-    seen = 0
+    seen, horizon = 0, None if since is None else since - SKEW
+    found: C | None = None
     async for one in listed:
+        if horizon is not None and (one.created_at or horizon) < horizon:
+            break
         if seen >= LIMIT:
-            raise AmbiguousCreateError(f"what is looked for is none of the newest {LIMIT}")
-        if since is not None and (one.created_at or since) < since - SKEW:
-            return None
+            if found is None:
+                raise AmbiguousCreateError(f"what is looked for is none of the newest {LIMIT}")
+            break
         if matches(one):
-            return one
+            found = one if found is None else min(one, found, key=_age)
+            twins = (one.created_at or 0) - TWINS
+            horizon = twins if horizon is None else max(horizon, twins)
         seen += 1
-    return None
+    return found
+
+
+def _age(one: _Created) -> tuple[int, str]:
+    return one.created_at or 0, one.id

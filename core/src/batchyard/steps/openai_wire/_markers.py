@@ -18,6 +18,10 @@ def marked(metadata: Mapping[str, str] | None, marker: str | None) -> dict[str, 
     """The metadata to send.  Raises :class:`IdempotencyError` where a marker finds no room."""
     if metadata is not None and not isinstance(metadata, Mapping):
         raise InputError("metadata must be a mapping", param="metadata")
+    given: Mapping[str, object] = metadata or {}
+    odd = [name for name, value in given.items() if not isinstance(value, str)]
+    if odd:
+        raise InputError(f"metadata {odd[0]!r} is not a string; write it as one", param="metadata")
     if marker is None:
         return dict(metadata) if metadata is not None else None
     if metadata and MARKER_KEY in metadata:
