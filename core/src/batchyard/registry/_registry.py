@@ -19,7 +19,7 @@ from batchyard.errors import (
     PluginLoadError,
 )
 from batchyard.registry._account import Account
-from batchyard.registry._catalogue import Catalogue, PluginInfo
+from batchyard.registry._catalogue import LIMIT, Catalogue, PluginInfo
 from batchyard.registry._checks import implementations, manager_for, register
 from batchyard.registry._listeners import Listener
 from batchyard.registry._loading import load
@@ -27,6 +27,9 @@ from batchyard.registry._loading import load
 __all__ = ["Registry"]
 
 log = logging.getLogger("batchyard.registry")
+
+Called = Callable[[tuple[str | int, ...]], str]
+"""What a setting, given by its path, is called in a message."""
 
 
 class ProviderClass(Protocol):
@@ -77,10 +80,29 @@ class Registry:
         info = self._catalogue.find(group, name)
         return _checked(group, str(info), load(info), *arguments)
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables that accounts are made from."""
+        return self._environ
+
+    def settings(
+        self,
+        provider: str | None = None,
+        given: Mapping[str, Any] | None = None,
+        *,
+        called: Called | None = None,
+    ) -> tuple[str, BaseModel]:
+        """The provider's own name, and its settings: the environment's, overridden by *given*.
+
+        *called* says what a setting is called in errors; by default, its path with dots.
+        """
+        info, cls = self._found(provider or self.default_provider())
+        return cls.name, self._settings(info, cls, given or {}, called or _dotted)
+
     def account(
         self,
         provider: str | None = None,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | BaseModel | None = None,
         *,
         name: str | None = None,
         listeners: Sequence[object] = (),
@@ -88,12 +110,15 @@ class Registry:
     ) -> Account:
         """An account of *provider*: its environment's settings, overridden by *settings*.
 
+        Settings that are made already, the provider's own model, are taken as they are.
         Without a provider, it is the one that the environment has settings for,
         or the only one installed.  *listeners* and *middleware* are plugins
         beside the installed ones, and inside them.
         """
-        info, cls = self._found(provider or self._default_provider())
-        plugin = _instance(str(info), cls, self._settings(info, cls, settings or {}))
+        info, cls = self._found(provider or self.default_provider())
+        if not isinstance(settings, BaseModel):
+            settings = self._settings(info, cls, settings or {}, _dotted)
+        plugin = _instance(str(info), cls, settings)
         wrappers = [_checked("middleware", _name(one), one) for one in middleware]
         added = {f"{_name(one)} {number}": one for number, one in enumerate(wrappers, 1)}
         return Account(
@@ -115,28 +140,43 @@ class Registry:
                 self._providers[name] = info, _provider_class(info, load(info))
             return self._providers[name]
 
-    def _default_provider(self) -> str:
+    def offered(self) -> tuple[str, ...]:
+        """The providers that the environment has settings for.  Imports all that are installed."""
+        infos = {one.value: one for one in reversed(self.installed("providers"))}
+        return tuple(sorted(one.name for one in infos.values() if self._offers(one)))
+
+    def default_provider(self) -> str:
+        """The only provider installed, or the one that the environment has settings for.
+
+        Raises :class:`~batchyard.errors.ConfigError` where that is none or several.
+        """
         infos = {one.value: one for one in reversed(self.installed("providers"))}
         if not infos:
-            raise ConfigError("no provider is installed; try: pip install batchyard-<provider>")
+            limited = f" ({LIMIT} limits what loads)" if LIMIT in self._environ else ""
+            raise ConfigError(
+                f"no provider is installed{limited}; try: pip install batchyard-<provider>"
+            )
         if len(infos) == 1:
             return next(iter(infos.values())).name
-        offered = [one.name for one in infos.values() if self._offers(one)]
+        offered = self.offered()
         if len(offered) == 1:
             return offered[0]
-        which = ", ".join(sorted(offered or (one.name for one in infos.values())))
+        which = ", ".join(offered or sorted(one.name for one in infos.values()))
         raise ConfigError(f"which provider? Name one of: {which}", param="provider")
 
     def _offers(self, info: PluginInfo) -> bool:
         """Whether the environment has an account for it; a provider that is broken has none."""
         try:
             return _from_environment(*self._found(info.name), self._environ) is not None
+        except ConfigError:
+            # it is meant, and its mistake is told when the account is made
+            return True
         except BatchyardError as error:
             log.warning("%s", error)
             return False
 
     def _settings(
-        self, info: PluginInfo, cls: ProviderClass, given: Mapping[str, Any]
+        self, info: PluginInfo, cls: ProviderClass, given: Mapping[str, Any], called: Called
     ) -> BaseModel:
         offered = _from_environment(info, cls, self._environ)
         known = (
@@ -145,7 +185,7 @@ class Registry:
         try:
             settings = cls.Settings(**{**known, **given})
         except ValidationError as error:
-            raise _config_error(cls, error) from None
+            raise _config_error(cls, error, called) from None
         return settings
 
     def _loaded_middleware(self) -> dict[str, object]:
@@ -198,7 +238,7 @@ def _from_environment(
     try:
         settings: BaseModel | None = offer(environ)
     except ValidationError as error:
-        raise _config_error(cls, error) from None
+        raise _config_error(cls, error, _dotted) from None
     except BatchyardError:
         raise
     except Exception as error:
@@ -209,16 +249,20 @@ def _from_environment(
     return settings
 
 
-def _config_error(cls: ProviderClass, error: ValidationError) -> ConfigError:
+def _dotted(location: tuple[str | int, ...]) -> str:
+    return ".".join(map(str, location)) or "settings"
+
+
+def _config_error(cls: ProviderClass, error: ValidationError, called: Called) -> ConfigError:
     """What is wrong with the settings, field by field, without their values."""
     problems = []
     first = None
     for one in error.errors(include_input=False, include_url=False, include_context=False):
-        where = ".".join(map(str, one["loc"])) or "settings"
+        where = called(one["loc"])
         field = cls.Settings.model_fields.get(str(one["loc"][0])) if one["loc"] else None
         about = f" ({field.description})" if field and field.description else ""
         problems.append(f"{where}: {one['msg']}{about}")
-        first = first or where
+        first = first or _dotted(one["loc"])
     return ConfigError(f"{cls.name}: {'; '.join(problems)}", provider=cls.name, param=first)
 
 
