@@ -1,4 +1,4 @@
-"""Writes the blocking client from the async one.
+"""Writes the blocking client and functions from the async ones.
 
     python scripts/generate_client.py           write it
     python scripts/generate_client.py --check   fail if it is not what would be written
@@ -13,8 +13,12 @@ import re
 import sys
 from pathlib import Path
 
-CLIENT = Path(__file__).parent.parent / "core/src/batchyard/client"
-FILES = {"_streams_async.py": "_streams.py", "_asynchronous.py": "_synchronous.py"}
+CORE = Path(__file__).parent.parent / "core/src/batchyard"
+FILES = {
+    "client/_streams_async.py": "client/_streams.py",
+    "client/_asynchronous.py": "client/_synchronous.py",
+    "functions/_asynchronous.py": "functions/_synchronous.py",
+}
 
 BLOCKING_ANSWERED = (
     "def _answered(answer: object) -> None:\n"
@@ -25,11 +29,12 @@ BLOCKING_ANSWERED = (
 
 RULES = [
     (
-        r"(?m)^(The blocking )(one|client's) is generated from this file",
+        r"(?m)^(The blocking )(ones?|client's) (?:is|are) generated from this file",
         r"Generated from the async \2, do not edit",
     ),
     (r"What the async client's", "What the blocking client's"),
     (r"The async client\.", "The blocking client."),
+    (r"files and batches, async\.", "files and batches, blocking."),
     (
         r"async def _answered\(answer: object\) -> None:\n(?s:.*?)await answer\n",
         BLOCKING_ANSWERED,
@@ -42,11 +47,14 @@ RULES = [
     (r"async def __aiter__", "def __iter__"),
     (r"\basync def ", "def "),
     (r"\basync for ", "for "),
+    (r"\basync with ", "with "),
+    (r"\basynccontextmanager\b", "contextmanager"),
     (r"\bawait ", ""),
     (r"(?m)import AsyncIterator, Callable$", "import Callable, Iterator"),
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\b_streams_async\b", "_streams"),
     (r"\bAsync(Batches|Client|Content|Driver|Files|Pager|Results)\b", r"\1"),
+    (r"\ba((?:create|retrieve|cancel|list)_batch(?:es)?|create_file|close_clients|file_[a-z]+)\b", r"\1"),
     (r"\bASYNC\b", "async"),
     (r"\bAWAIT\b", "await"),
 ]
@@ -55,7 +63,7 @@ RULES = [
 
 def translated() -> dict[Path, str]:
     """The text of each blocking module."""
-    texts = {name: (CLIENT / name).read_text(encoding="utf-8") for name in FILES}
+    texts = {name: (CORE / name).read_text(encoding="utf-8") for name in FILES}
     for pattern, replacement in RULES:
         uses = 0
         for name, text in texts.items():
@@ -63,7 +71,7 @@ def translated() -> dict[Path, str]:
             uses += count
         if not uses:
             raise SystemExit(f"a rule is of no use: {pattern}")
-    return {CLIENT / FILES[name]: text for name, text in texts.items()}
+    return {CORE / FILES[name]: text for name, text in texts.items()}
 
 
 def main() -> int:
