@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from batchyard.cli import main
+from batchyard.client import Batches, Client
 from batchyard_openai.emulator import OpenAIEmulator
+from tests.cli.shell import Shell
 from tests.client.requests import chat_lines
-
-
-class Shell:
-    """Runs the command line in this process, in a folder, against an emulator."""
-
-    def __init__(self, folder: Path, emulator: OpenAIEmulator, url: str) -> None:
-        self.folder = folder
-        self.emulator = emulator
-        self.environment = emulator.environment(url)
-
-    def __call__(self, *arguments: str | Path, **environment: str | None) -> Result:
-        return CliRunner().invoke(
-            main, [str(one) for one in arguments], env={**self.environment, **environment}
-        )
-
-    def file(self, content: bytes, name: str = "in.jsonl") -> Path:
-        path = self.folder / name
-        path.write_bytes(content)
-        return path
-
-    def written(self) -> dict[str, list[dict[str, object]]]:
-        return {
-            path.name: [json.loads(line) for line in path.read_bytes().splitlines()]
-            for path in sorted(self.folder.glob("*.*.jsonl"))
-        }
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    emulator = OpenAIEmulator(time_scale=0.002)
-    with emulator.serve() as server:
-        yield Shell(tmp_path, emulator, server.url)
 
 
 def test_results_and_errors_are_written_and_summed_up(shell: Shell) -> None:
@@ -113,13 +78,30 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_paid_for
     assert list(shell.emulator.requests) == []
 
 
+def test_an_input_that_changes_meanwhile_is_not_what_results_are_joined_to(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shell.file(chat_lines(3))
+    wait = Client("openai", api_key="sk-any-0000").batches.wait.__func__  # type: ignore[attr-defined]
+
+    def edited(self: Batches, *arguments: Any, **options: Any) -> Any:
+        path.write_bytes(chat_lines(1))
+        return wait(self, *arguments, **options)
+
+    monkeypatch.setattr(Batches, "wait", edited)
+    done = shell("run", path)
+    assert done.exit_code == 0
+    assert "has changed since it was checked" in done.stderr
+    assert "3 = 3 ok" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
         (["none.jsonl"], {}, "cannot read"),
         (["."], {}, "cannot read"),
         (["in.jsonl", "--provider", "opnai"], {}, "did you mean 'openai'?"),
-        (["in.jsonl"], {"OPENAI_API_KEY": None}, "variable OPENAI_API_KEY"),
+        (["in.jsonl", "--provider", "openai"], {"OPENAI_API_KEY": None}, "variable OPENAI_API_KEY"),
         (["in.jsonl"], {"OPENAI_API_KEY": "wrong-key-12345"}, "Incorrect API key"),
         (["in.jsonl"], {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, "cannot connect"),
         (["in.jsonl"], {"OPENAI_BASE_URL": "no-url"}, "a base URL begins with https://"),
@@ -154,26 +136,81 @@ def test_lines_without_a_result_are_told_by_the_exit_code(tmp_path: Path) -> Non
     assert done.exit_code == 3
     assert " missing" in done.stdout
     lines = shell.written()["in.errors.jsonl"]
-    assert {line["error"]["code"] for line in lines} == {"missing"}  # type: ignore[index]
+    assert {line["error"]["code"] for line in lines} == {"missing"}
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (["--key", "k9"], "run the same command again to take it up (key 'k9')"),
+        (
+            ["--account", "openai"],
+            "take it up with: batchyard run in.jsonl --batch batch_… --account openai",
+        ),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, options: list[str], hint: str) -> None:
     emulator = OpenAIEmulator(time_scale=1)
     with emulator.serve() as server:
         shell = Shell(tmp_path, emulator, server.url)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "batchyard", "run", shell.file(chat_lines(2)), "--key", "k9"],
-            env={**os.environ, **shell.environment},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        shell.file(chat_lines(2))
+        process = shell.started("run", "in.jsonl", *options)
         assert process.stderr is not None
         seen = ""
         while "validating" not in seen:
             seen += process.stderr.readline()
         process.send_signal(signal.SIGINT)
         rest = process.communicate()[1]
+    batch = seen.split("batch batch_")[1].split()[0]
     assert process.returncode == 130
-    assert "goes on; run the same command again to take it up (key 'k9')" in rest
+    assert hint.replace("batch_…", f"batch_{batch}") in rest
     assert "Traceback" not in rest
     assert list(shell.written()) == []
+
+
+def test_a_run_without_a_key_is_taken_up_by_the_batchs_id(shell: Shell) -> None:
+    path = shell.file(chat_lines(3))
+    first = shell.json("run", path)
+    posted = shell.posted()
+    again = shell.json("run", path, "--batch", first["batch"]["id"])
+    assert again == first
+    assert shell.posted() == posted
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (chat_lines(2), "has 3 lines, and the file 2: it was made of another file"),
+        (
+            chat_lines(3).replace(b"/v1/chat/completions", b"/v1/responses"),
+            "is for /v1/chat/completions, and the file for /v1/responses",
+        ),
+    ],
+)
+def test_a_batch_of_another_file_is_not_taken_up(shell: Shell, lines: bytes, message: str) -> None:
+    batch = shell.json("run", shell.file(chat_lines(3)))["batch"]["id"]
+    other = shell.file(lines.replace(b'"messages"', b'"input": "x", "messages"'), "other.jsonl")
+    done = shell("run", other, "--batch", batch)
+    assert (done.exit_code, message in done.stderr) == (1, True), done.stderr
+
+
+def test_a_key_and_a_batch_are_one_too_many(shell: Shell) -> None:
+    done = shell("run", shell.file(chat_lines(1)), "--key", "k", "--batch", "b")
+    assert done.exit_code == 2
+
+
+def test_a_create_whose_reply_is_lost_is_looked_up_and_not_sent_again(shell: Shell) -> None:
+    shell.emulator.faults.add("POST /v1/batches lost")
+    done = shell("run", shell.file(chat_lines(2)), "--key", "k")
+    assert done.exit_code == 0, done.output
+    assert len(shell.json("batches", "list")["data"]) == 1
+
+
+def test_a_run_does_not_write_over_its_input(shell: Shell) -> None:
+    path = shell.file(chat_lines(1))
+    twice = ("--output", "x", "--errors", str(shell.folder / "x"))
+    for options in (("--output", str(path)), twice):
+        done = shell("run", path, *options)
+        assert done.exit_code == 1
+        assert "is named twice" in done.stderr
+    assert shell.posted() == 0

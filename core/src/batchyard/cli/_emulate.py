@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from typing import TYPE_CHECKING
 
 import click
 
+from batchyard.cli._options import debug_option, json_option
+from batchyard.cli._output import echo, emit
 from batchyard.errors import ConfigError, PluginLoadError
 from batchyard.registry import Registry
 
@@ -31,6 +33,8 @@ __all__ = ["command"]
 @click.option(
     "--fault", "faults", multiple=True, help="For example 'POST /v1/batches 429 times=2'."
 )
+@json_option
+@debug_option
 def command(
     name: str,
     port: int,
@@ -39,27 +43,40 @@ def command(
     seed: int,
     quirks: tuple[str, ...],
     faults: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Run NAME's emulator until Ctrl-C: a strict server that needs no account."""
     cls = _loaded(name)
     if "list" in quirks:
-        for quirk in cls.known_quirks:
-            click.echo(f"{quirk.name:<28} {quirk.description}")
+        _list_quirks(cls, as_json=as_json)
         return
     emulator = _made(cls, time_scale, seed, quirks)
     _arm(emulator, faults)
 
     def announce(url: str) -> None:
-        click.echo(f"listening on {url}")
-        click.echo("point clients at it with:")
-        for variable, value in emulator.environment(url).items():
-            click.echo(f"  export {variable}={value}")
-        sys.stdout.flush()
+        variables = dict(emulator.environment(url))
+        if as_json:
+            # one line, so that a program knows when it has all of it
+            echo(json.dumps({"url": url, "environment": variables}))
+            return
+        echo(f"listening on {url}")
+        echo("point clients at it with:")
+        for variable, value in variables.items():
+            echo(f"  export {variable}={value}")
 
     try:
         emulator.run(port, host, announce)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def _list_quirks(cls: type[Emulator], *, as_json: bool) -> None:
+    if as_json:
+        found = [{"name": one.name, "description": one.description} for one in cls.known_quirks]
+        emit({"quirks": found})
+        return
+    for quirk in cls.known_quirks:
+        echo(f"{quirk.name:<28} {quirk.description}")
 
 
 def _loaded(name: str) -> type[Emulator]:

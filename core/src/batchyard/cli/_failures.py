@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import traceback
 from typing import Any
 
 import click
 
+from batchyard.cli._output import note
 from batchyard.errors import BatchyardError, InvalidLinesError
 
-__all__ = ["EXIT_ERROR", "EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "Failures", "describe"]
+__all__ = [
+    "DEBUG",
+    "EXIT_ERROR",
+    "EXIT_INCOMPLETE",
+    "EXIT_INTERRUPTED",
+    "JSON",
+    "Failures",
+    "describe",
+]
 
 EXIT_ERROR = 1
 """Something went wrong; the message says what."""
@@ -22,6 +34,12 @@ EXIT_INTERRUPTED = 130
 SHOWN = 20
 """Lines of a file that are named before the rest is only counted."""
 
+DEBUG = "batchyard.debug"
+"""Whether tracebacks are wanted, in the ``meta`` of click's context."""
+
+JSON = "batchyard.json"
+"""Whether the caller is a program, likewise."""
+
 
 class Failures(click.Group):
     """Turns our errors into exit code 1 and a message, wherever they come from."""
@@ -30,11 +48,24 @@ class Failures(click.Group):
         try:
             return super().invoke(ctx)
         except BatchyardError as error:
-            click.echo(f"Error: {describe(error)}", err=True)
+            _tell(ctx, error, describe(error), error.body)
+            ctx.exit(EXIT_ERROR)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody reads on: click ends it quietly
+            about = f"{error.filename}: " if error.filename else ""
+            said = f"{about}{error.strerror or error}"
+            _tell(ctx, error, said, BatchyardError(said).body)
             ctx.exit(EXIT_ERROR)
         except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
+            note("\nInterrupted.")
             ctx.exit(EXIT_INTERRUPTED)
+
+
+def _tell(ctx: click.Context, error: Exception, said: str, body: dict[str, Any]) -> None:
+    if ctx.meta.get(DEBUG):
+        note("".join(traceback.format_exception(error)).rstrip())
+    note(json.dumps(body) if ctx.meta.get(JSON) else f"Error: {said}")
 
 
 def describe(error: BatchyardError) -> str:

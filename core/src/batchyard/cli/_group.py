@@ -5,18 +5,29 @@ from __future__ import annotations
 import importlib
 
 import click
+from click.shell_completion import CompletionItem
 
 from batchyard.cli._failures import Failures
-from batchyard.errors import BatchyardError
+from batchyard.errors import PluginContractError
 
-__all__ = ["LazyGroup"]
+__all__ = ["COMMANDS", "LazyGroup"]
 
 COMMANDS = {
-    "emulate": "batchyard.cli._emulate",
-    "providers": "batchyard.cli._providers",
-    "run": "batchyard.cli._run",
+    "batches": ("batchyard.cli._batches", "Create, watch, cancel and read batches."),
+    "completion": ("batchyard.cli._completion", "Print a script for your shell's completion."),
+    "config": ("batchyard.cli._config", "Show and check the configuration."),
+    "doctor": ("batchyard.cli._doctor", "Check that the accounts can be used."),
+    "emulate": ("batchyard.cli._emulate", "Run a provider's emulator on this machine."),
+    "files": ("batchyard.cli._files", "Upload, list, fetch and delete files."),
+    "plugins": ("batchyard.cli._plugins", "See what is installed, and whether it works."),
+    "providers": ("batchyard.cli._providers", "List the providers that are installed."),
+    "run": ("batchyard.cli._run", "Run FILE, a JSONL file of requests, as a batch."),
+    "validate": ("batchyard.cli._validate", "Check FILE, a JSONL file of requests."),
 }
-"""The module of each of our commands; its object is called ``command``."""
+"""Each of our commands: its module, whose object is called ``command``, and its short help.
+
+The help stands here so that ``--help`` imports none of them.
+"""
 
 
 class LazyGroup(Failures, click.Group):
@@ -31,18 +42,26 @@ class LazyGroup(Failures, click.Group):
         cmd_name: str,
     ) -> click.Command | None:
         if cmd_name in COMMANDS:
-            command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+            module, _ = COMMANDS[cmd_name]
+            command: click.Command = importlib.import_module(module).command
             return command
         return _plugin(cmd_name) if cmd_name in _plugin_names() else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands; of a plugin only its name, since its help would import it."""
-        rows = []
-        for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name) if name in COMMANDS else None
-            rows.append((name, command.get_short_help_str() if command else "(plugin)"))
+        rows = [(name, _help(name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete from names alone: a plugin that is broken must not break the shell."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=_help(name)) for name in names]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _help(name: str) -> str:
+    return COMMANDS[name][1] if name in COMMANDS else "(plugin)"
 
 
 def _plugin_names() -> set[str]:
@@ -56,5 +75,5 @@ def _plugin(name: str) -> click.Command:
 
     command = Registry().load("commands", name)
     if not isinstance(command, click.Command):
-        raise BatchyardError(f"the plugin command {name!r} is not a click command")
+        raise PluginContractError(f"the plugin command {name!r} is not a click command")
     return command

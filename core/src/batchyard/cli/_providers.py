@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import os
 import tomllib
 from importlib.resources import files
 
 import click
 
-from batchyard.registry import PluginInfo, Registry
+from batchyard.cli._options import debug_option, json_option
+from batchyard.cli._output import echo, emit, table
+from batchyard.registry import LIMIT, PluginInfo, Registry
 
 __all__ = ["command"]
 
 
 @click.command("providers", short_help="List the providers that are installed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
+@debug_option
 def command(as_json: bool) -> None:
     """List the providers that are installed, without importing any."""
     found = Registry().installed("providers")
     if as_json:
-        click.echo(json.dumps({"providers": [_record(one) for one in found]}, indent=2))
+        emit({"providers": [_record(one) for one in found]})
     elif found:
-        width = max(len(one.name) for one in found)
-        for one in found:
-            click.echo(f"{one.name:<{width}}  {one.distribution} {one.version}")
+        table((one.name, f"{one.distribution} {one.version}") for one in found)
     else:
         _suggest()
 
@@ -33,9 +34,12 @@ def _record(info: PluginInfo) -> dict[str, str]:
 
 
 def _suggest() -> None:
-    click.echo("No provider is installed. Install one:")
+    if LIMIT in os.environ:
+        echo(f"{LIMIT} limits what loads, and no provider that is installed is among it.")
+        return
+    echo("No provider is installed. Install one:")
     for provider in known():
-        click.echo(f"  pip install {provider['distribution']:<20}  {provider['title']}")
+        echo(f"  pip install {provider['distribution']:<20}  {provider['title']}")
 
 
 def known() -> list[dict[str, str]]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from contextlib import ExitStack
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
+from batchyard.cli._collecting import collect
 from batchyard.cli._failures import EXIT_INCOMPLETE, EXIT_INTERRUPTED
-from batchyard.cli._outputs import Outputs, writable
+from batchyard.cli._options import Where, debug_option, json_option, metadata_option, with_account
+from batchyard.cli._output import note
 from batchyard.cli._progress import progress
-from batchyard.client import Client, Completeness, file_marker
-from batchyard.errors import BatchyardError, IdempotencyError, InputError, NotFoundError
+from batchyard.cli._result_files import distinct, writable
+from batchyard.client import Client, file_marker
+from batchyard.errors import (
+    AmbiguousCreateError,
+    BatchyardError,
+    IdempotencyError,
+    InputError,
+    NotFoundError,
+)
 from batchyard.lines import FileCheck, check_file
-from batchyard.models import Batch, Limits
+from batchyard.models import Batch
 
 __all__ = ["command"]
 
@@ -27,7 +35,9 @@ class Order:
     """What the user asked for."""
 
     file: Path
+    where: Where
     key: str | None
+    batch: str | None
     window: str
     metadata: dict[str, str]
     results: Path
@@ -35,36 +45,45 @@ class Order:
     wait_timeout: float | None
     quiet: bool
 
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            note(text)
 
-def _metadata(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, str]:
-    bad = [pair for pair in pairs if "=" not in pair]
-    if bad:
-        raise click.BadParameter(f"{bad[0]!r} is not of the form name=value", ctx, param)
-    return dict(pair.split("=", 1) for pair in pairs)
+    def resume(self, batch: str) -> str:
+        """What to type to take up a batch that goes on."""
+        if self.key:
+            return f"run the same command again to take it up (key {self.key!r})."
+        file = shlex.quote(str(self.file))
+        return f"take it up with: batchyard run {file} --batch {shlex.quote(batch)}{self.where}"
 
 
 @click.command("run", short_help="Run FILE, a JSONL file of requests, as a batch.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--provider", "--account", "provider", help="Which provider; needed if several fit.")
 @click.option("--key", help="Idempotency key: a run that is repeated with it takes the same batch.")
-@click.option("--output", type=click.Path(path_type=Path), help="Results; FILE.results.jsonl.")
+@click.option("--batch", help="Take up this batch, which was made of FILE, and create none.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Results; FILE.results.jsonl."
+)
 @click.option("--errors", type=click.Path(path_type=Path), help="The others; FILE.errors.jsonl.")
 @click.option("--window", default="24h", show_default=True, help="Completion window.")
-@click.option("--metadata", multiple=True, callback=_metadata, help="name=value, repeatable.")
+@metadata_option
 @click.option("--wait-timeout", type=click.FloatRange(min=0), help="Seconds to wait at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
+@with_account
+@json_option
+@debug_option
 def command(
+    where: Where,
     file: Path,
-    provider: str | None,
     key: str | None,
+    batch: str | None,
     output: Path | None,
     errors: Path | None,
     window: str,
     metadata: dict[str, str],
     wait_timeout: float | None,
-    as_json: bool,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Run FILE, a JSONL file of requests, as a batch: check, upload, create, wait, collect.
 
@@ -72,31 +91,45 @@ def command(
     have failed; they are in the errors file), 1 an error, 2 wrong usage, 3 the
     batch ended otherwise or lines have no result, 130 interrupted.
     """
-    order = Order(
-        file,
-        key,
-        window,
-        metadata,
-        output or file.with_name(f"{file.stem}.results.jsonl"),
-        errors or file.with_name(f"{file.stem}.errors.jsonl"),
-        wait_timeout,
-        quiet,
-    )
-    for path in (order.results, order.errors):
+    if key and batch:
+        raise click.UsageError("--batch names the batch, and --key finds it: give one of them")
+    if not file.name:
+        raise InputError(f"cannot read {file}: it is not a file")
+    results = output or file.with_name(f"{file.stem}.results.jsonl")
+    errors = errors or file.with_name(f"{file.stem}.errors.jsonl")
+    distinct(file, results, errors)
+    for path in (results, errors):
         writable(path)
-    with Client(provider) as client:
-        checked = _checked(order.file, client.limits())
-        batch = _submitted(client, order, checked)
-        batch = _waited(client, order, checked, batch)
-        completeness = _collected(client, order, batch)
-    _summarise(order, batch, completeness, as_json)
-    if batch.status != "completed" or not completeness.complete:
+    order = Order(file, where, key, batch, window, metadata, results, errors, wait_timeout, quiet)
+    stamp = _stamp(file)
+    with where.client() as client:
+        checked = _checked(order, client)
+        begun = _begun(client, order, checked)
+        with _resumable(order, begun.id):
+            ended = _waited(client, order, checked, begun)
+            own = _own_input(file, stamp)
+            summary = collect(client.batches.results(ended, input_file=own), results, errors)
+    summary.show(as_json=as_json)
+    if not summary.whole:
         raise SystemExit(EXIT_INCOMPLETE)
 
 
-def _checked(file: Path, limits: Limits) -> FileCheck:
-    checked = check_file(file, limits=limits)
+def _checked(order: Order, client: Client) -> FileCheck:
+    digest = order.key is not None
+    checked = check_file(order.file, limits=client.limits(), digest=digest)
     checked.raise_for_problems()
+    # now that they are known, the limits of this endpoint and model
+    model = next(iter(checked.models), None)
+    limits = client.limits(checked.endpoint, model)
+    for count, most, what in (
+        (checked.lines, limits.max_lines, "requests"),
+        (checked.bytes, limits.max_bytes, "bytes"),
+    ):
+        if most is not None and count > most:
+            raise InputError(
+                f"the file has {count:,} {what}, and {most:,} are taken; split the file",
+                code="too_many_tasks" if what == "requests" else "file_too_large",
+            )
     if limits.one_model_per_file and len(checked.models) > 1:
         names = ", ".join(checked.models)
         raise InputError(
@@ -108,26 +141,59 @@ def _checked(file: Path, limits: Limits) -> FileCheck:
     return checked
 
 
-def _submitted(client: Client, order: Order, checked: FileCheck) -> Batch:
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What tells whether FILE is still the one that was checked."""
     try:
-        return _begun(client, order, checked)
-    except KeyboardInterrupt:
-        known = f"with key {order.key!r} the same command finds it" if order.key else "look it up"
-        click.echo(f"\nInterrupted. A batch may have been created; {known}.", err=True)
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _own_input(file: Path, stamp: tuple[int, int, int] | None) -> Path | None:
+    """FILE, unless it has changed meanwhile: then the provider's copy is what results answer."""
+    if stamp is not None and _stamp(file) == stamp:
+        return file
+    note(f"{file} has changed since it was checked; the results are joined to what was sent")
+    return None
 
 
 def _begun(client: Client, order: Order, checked: FileCheck) -> Batch:
-    """The batch: a new one, or the one that an earlier run with the same key began."""
+    """The batch to wait for: the one named, the one of the key, or a new one."""
+    if order.batch:
+        batch = client.batches.retrieve(order.batch)
+        _same_lines(batch, checked)
+        order.say(f"taking up batch {batch.id}")
+        return batch
+    try:
+        return _submitted(client, order, checked)
+    except KeyboardInterrupt:
+        note(f"\nInterrupted. A batch may have been created; {_look_up(order)}")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    except AmbiguousCreateError:
+        note(f"A batch may have been created, and was not sent again; {_look_up(order)}")
+        raise
+
+
+def _look_up(order: Order) -> str:
+    if order.key:
+        return f"with key {order.key!r} the same command finds it"
+    return f"look it up with: batchyard batches list{order.where}; if it is there, " + order.resume(
+        "ID"
+    )
+
+
+def _submitted(client: Client, order: Order, checked: FileCheck) -> Batch:
+    """A new batch, or the one that an earlier run with the same key began."""
     file_key = f"{order.key}\0{checked.digest}" if order.key else None
     if order.key:
         found = client.batches.find(order.key)
         if found is not None:
             _same_file(client, found, file_key or "")
-            _say(order, f"taking up batch {found.id} of key {order.key!r}")
+            order.say(f"taking up batch {found.id} of key {order.key!r}")
             return found
-    _say(order, f"uploading {checked.lines} requests ({checked.bytes:,} bytes)")
-    file = client.files.create(order.file, idempotency_key=file_key)
+    order.say(f"uploading {checked.lines} requests ({checked.bytes:,} bytes)")
+    file = client.files.create(order.file, idempotency_key=file_key, validate=False)
     batch = client.batches.create(
         file,
         checked.endpoint or "",
@@ -136,8 +202,24 @@ def _begun(client: Client, order: Order, checked: FileCheck) -> Batch:
         models=tuple(checked.models),
         idempotency_key=order.key,
     )
-    _say(order, f"batch {batch.id} of {file.id}")
+    order.say(f"batch {batch.id} of {file.id}")
     return batch
+
+
+def _same_lines(batch: Batch, checked: FileCheck) -> None:
+    """Refuse a batch that was surely made of another file; the results tell the rest."""
+    total = batch.request_counts.total if batch.request_counts else 0
+    if batch.endpoint not in {None, checked.endpoint}:
+        raise InputError(
+            f"batch {batch.id} is for {batch.endpoint}, and the file for {checked.endpoint}",
+            param="batch",
+        )
+    if total and total != checked.lines:
+        raise InputError(
+            f"batch {batch.id} has {total} lines, and the file {checked.lines}: "
+            "it was made of another file",
+            param="batch",
+        )
 
 
 def _same_file(client: Client, batch: Batch, file_key: str) -> None:
@@ -154,76 +236,19 @@ def _same_file(client: Client, batch: Batch, file_key: str) -> None:
         )
 
 
-def _waited(client: Client, order: Order, checked: FileCheck, batch: Batch) -> Batch:
+@contextmanager
+def _resumable(order: Order, batch: str) -> Iterator[None]:
+    """Whatever ends this early says how to go on: the batch is being paid for."""
     try:
-        with progress(checked.lines, quiet=order.quiet) as show:
-            return client.batches.wait(batch, on_progress=show, wait_timeout=order.wait_timeout)
+        yield
     except KeyboardInterrupt:
-        click.echo(f"\nInterrupted. Batch {batch.id} goes on; {_resume(order)}", err=True)
+        note(f"\nInterrupted. Batch {batch} goes on; {order.resume(batch)}")
         raise SystemExit(EXIT_INTERRUPTED) from None
-    except BatchyardError:
-        click.echo(f"Batch {batch.id}: {_resume(order)}", err=True)
+    except (BatchyardError, OSError):
+        note(f"Batch {batch}: {order.resume(batch)}")
         raise
 
 
-def _resume(order: Order) -> str:
-    if order.key:
-        return f"run the same command again to take it up (key {order.key!r})."
-    return "its results can be fetched by its id. With --key, a run can be taken up again."
-
-
-def _collected(client: Client, order: Order, batch: Batch) -> Completeness:
-    results = client.batches.results(batch, input_file=order.file)
-    with ExitStack() as scope:
-        outputs = scope.enter_context(Outputs.open(order.results, order.errors))
-        for result in results:
-            outputs.write(result)
-    if results.completeness is None:
-        raise InputError("the results ended early")
-    return results.completeness
-
-
-def _summarise(order: Order, batch: Batch, completeness: Completeness, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_record(order, batch, completeness), indent=2, ensure_ascii=False))
-        return
-    usage = completeness.usage
-    click.echo(f"batch     {batch.id} {batch.status}")
-    for error in (batch.errors.data if batch.errors else [])[:5]:
-        where = f"line {error.line}: " if error.line else ""
-        click.echo(f"          {where}{error.message} ({error.code})")
-    click.echo(f"lines     {completeness}")
-    known = "" if usage.known else " at least; some responses do not say"
-    click.echo(
-        f"tokens    {usage.total_tokens:,} = {usage.input_tokens:,} in "
-        f"({usage.cached_tokens:,} cached) + {usage.output_tokens:,} out{known}"
-    )
-    click.echo(f"results   {order.results}")
-    click.echo(f"errors    {order.errors}")
-
-
-def _record(order: Order, batch: Batch, completeness: Completeness) -> dict[str, Any]:
-    usage = completeness.usage
-    return {
-        "batch": batch.model_dump(mode="json"),
-        "lines": completeness.lines,
-        "outcomes": dict(completeness.outcomes),
-        "duplicates": completeness.duplicates,
-        "strangers": completeness.strangers,
-        "malformed": completeness.malformed,
-        "complete": completeness.complete,
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "output_tokens": usage.output_tokens,
-            "total_tokens": usage.total_tokens,
-            "known": usage.known,
-        },
-        "results": str(order.results),
-        "errors": str(order.errors),
-    }
-
-
-def _say(order: Order, text: str) -> None:
-    if not order.quiet:
-        click.echo(text, err=True)
+def _waited(client: Client, order: Order, checked: FileCheck, batch: Batch) -> Batch:
+    with progress(checked.lines, quiet=order.quiet) as show:
+        return client.batches.wait(batch, on_progress=show, wait_timeout=order.wait_timeout)

@@ -11,10 +11,10 @@ from typing import IO
 from batchyard.client import Result
 from batchyard.errors import InputError
 
-__all__ = ["Outputs", "writable"]
+__all__ = ["ResultFiles", "distinct", "writable"]
 
 
-class Outputs:
+class ResultFiles:
     """Writes results by outcome.  Both files take their names only when they are whole."""
 
     def __init__(self, results: IO[bytes], errors: IO[bytes]) -> None:
@@ -27,7 +27,7 @@ class Outputs:
 
     @classmethod
     @contextmanager
-    def open(cls, results: Path, errors: Path) -> Iterator[Outputs]:
+    def open(cls, results: Path, errors: Path) -> Iterator[ResultFiles]:
         """Both files; on an exception neither is left, and what was there before stays."""
         with ExitStack() as scope:
             pair = [scope.enter_context(_part(path)) for path in (results, errors)]
@@ -42,6 +42,14 @@ def writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: no permission to write in {path.parent}")
+
+
+def distinct(*paths: Path) -> None:
+    """Refuse to write two files to one place, or over the file that is read."""
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise InputError(f"{path} is named twice: input, results and errors are three files")
 
 
 @contextmanager

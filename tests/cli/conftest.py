@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batchyard_openai.emulator import OpenAIEmulator
+from tests.cli.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.chdir(tmp_path)
+    emulator = OpenAIEmulator(time_scale=0.002)
+    with emulator.serve() as server:
+        yield Shell(tmp_path, emulator, server.url)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Shell
+from tests.registry.distributions import PROVIDER, Site
+
+PLUGIN = {"group", "name", "value", "distribution", "version"}
+
+COMMAND = """
+import click
+
+@click.command()
+def hello():
+    "Say hello."
+    click.echo("hello")
+
+other = 3
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Plugins that work, and plugins that do not."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    made = Site(folder)
+    points = "hello = cmd_module:hello\nodd = cmd_module:other\nrun = cmd_module:other"
+    made.add("cmd-pkg", {"commands": points}, {"cmd_module": COMMAND})
+    made.add(
+        "bad-pkg", {"commands": "bad = bad_module:main"}, {"bad_module": "raise SystemExit(9)"}
+    )
+    made.add("ear-pkg", {"listeners": "ear = ear_module:Ear"}, {"ear_module": "class Ear: pass"})
+    made.provider(PROVIDER.replace('name = "acme"', 'name = "other"'))
+    yield made
+    for name in made.imported():
+        del sys.modules[name]
+
+
+def test_plugins_are_listed_and_described_without_importing_any(shell: Shell, site: Site) -> None:
+    listed = shell.json("plugins", "list")["plugins"]
+    assert all(set(one) == PLUGIN for one in listed)
+    names = {(one["group"], one["name"]) for one in listed}
+    assert {("commands", "bad"), ("listeners", "ear"), ("providers", "acme")} <= names
+    rows = [line.split() for line in shell.done("plugins", "list").splitlines()]
+    assert ["listeners", "ear", "ear-pkg", "1.2"] in rows
+    (info,) = shell.json("plugins", "info", "bad")["plugins"]
+    assert set(info) == PLUGIN | {"summary", "license", "requires"}
+    assert info["value"] == "bad_module:main"
+    by_package = shell.json("plugins", "info", "batchyard-openai")["plugins"]
+    assert {one["group"] for one in by_package} == {"emulators", "providers"}
+    assert "summary       OpenAI's batch API" in shell.done("plugins", "info", "openai")
+    assert site.imported() == set()
+
+
+def test_a_plugin_that_is_not_installed_is_answered_with_a_suggestion(shell: Shell) -> None:
+    done = shell("plugins", "info", "opnai")
+    assert done.exit_code == 1
+    assert "did you mean 'openai'" in done.stderr
+
+
+def test_the_doctor_says_which_plugin_cannot_be_used(shell: Shell, site: Site) -> None:
+    answer = shell.json("plugins", "doctor", code=1)
+    assert answer["ok"] is False
+    assert all(set(one) == PLUGIN | {"ok", "problem"} for one in answer["plugins"])
+    problems = {one["name"]: one["problem"] for one in answer["plugins"] if not one["ok"]}
+    assert set(problems) == {"acme", "bad", "ear", "odd", "run"}
+    assert "SystemExit: 9" in problems["bad"]
+    assert "acme_module" in site.imported()
+    assert "implements no hook" in problems["ear"]
+    assert "not a click command" in problems["odd"]
+    assert "calls itself 'other'" in problems["acme"]
+    text = shell.done("plugins", "doctor", code=1)
+    assert "error  commands   bad (bad-pkg 1.2)" in text
+
+
+def test_the_doctor_finds_nothing_where_nothing_is_wrong(shell: Shell) -> None:
+    answer = shell.json("plugins", "doctor", BATCHYARD_PLUGINS="batchyard-openai")
+    assert [one["problem"] for one in answer["plugins"]] == [None, None]
+    assert answer["ok"] is True
+    assert shell.done("plugins", "doctor", BATCHYARD_PLUGINS="") == "No plugin is installed."
+    assert shell.done("plugins", "list", BATCHYARD_PLUGINS="") == "No plugin is installed."
+
+
+@pytest.mark.usefixtures("site")
+def test_a_plugins_command_runs_beside_our_own(shell: Shell) -> None:
+    assert shell.done("hello") == "hello"
+    assert "Run FILE" in shell.done("run", "--help")
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("bad", "bad (bad-pkg 1.2) cannot be loaded"), ("odd", "is not a click command")],
+)
+def test_a_broken_command_breaks_only_itself(shell: Shell, name: str, message: str) -> None:
+    done = shell(name)
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+    assert "(plugin)" in shell.done("--help")
+    assert shell("providers").exit_code == 0
+
+
+def completed(site: Site, words: str) -> list[str]:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("batchyard")],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(site.folder),
+            "_BATCHYARD_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"batchyard {words}",
+            "COMP_CWORD": str(len(words.split(" "))),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return [line.split(",")[1] for line in done.stdout.splitlines()]
+
+
+def test_completion_offers_commands_of_broken_plugins_too(site: Site) -> None:
+    assert completed(site, "ba") == ["bad", "batches"]
+    assert completed(site, "files up") == ["upload"]
+    assert "--account" in completed(site, "files upload --a")
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_a_script_is_printed_for_each_shell(shell: Shell, name: str) -> None:
+    script = shell.done("completion", name)
+    assert f"_BATCHYARD_COMPLETE={name}_complete" in script
+    if name == "bash":
+        subprocess.run(["/bin/bash", "-n", "-c", script], check=True)
+
+
+def test_a_shell_that_is_not_known_is_wrong_usage(shell: Shell) -> None:
+    assert shell("completion", "tcsh").exit_code == 2
