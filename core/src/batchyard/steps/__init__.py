@@ -27,6 +27,7 @@ from batchyard.steps._content import download
 from batchyard.steps._multipart import FilePart, Multipart
 from batchyard.steps._pages import pages, walk
 from batchyard.steps._retry import Backoff, ambiguous, create_once, retrying
+from batchyard.steps._rewriting import Rewrite, rewritten
 
 __all__ = [
     "BLOCK",
@@ -38,6 +39,7 @@ __all__ = [
     "Multipart",
     "PathSource",
     "Refusal",
+    "Rewrite",
     "ambiguous",
     "call",
     "create_once",
@@ -53,6 +55,7 @@ __all__ = [
     "redacted",
     "refusal",
     "retrying",
+    "rewritten",
     "spooled",
     "walk",
 ]

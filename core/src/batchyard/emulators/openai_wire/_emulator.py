@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from batchyard.emulators._emulator import Emulator, EmulatorOptions
+from batchyard.emulators._quirks import Quirk
 from batchyard.emulators.openai_wire._batch_routes import BatchRoutes
 from batchyard.emulators.openai_wire._board import Board, BoardOptions
 from batchyard.emulators.openai_wire._dialect import Dialect
@@ -29,7 +30,7 @@ class OpenAIWireEmulator(Emulator):
     `finished_before_expiry` makes every batch expire with that many rows executed.
     """
 
-    known_quirks = KNOWN_QUIRKS
+    known_quirks: ClassVar[tuple[Quirk, ...]] = KNOWN_QUIRKS
     dialect: ClassVar[type[Dialect]] = Dialect
 
     def __init__(
@@ -42,7 +43,7 @@ class OpenAIWireEmulator(Emulator):
     ) -> None:
         super().__init__(**options)
         self.keys = tuple(keys)
-        self._dialect = self.dialect(frozenset(self.keys))
+        self._dialect = self.make_dialect()
         self._shelf = FileShelf(self.store, self._dialect, self.time_scale)
         self._board = Board(
             self._shelf,
@@ -55,6 +56,10 @@ class OpenAIWireEmulator(Emulator):
                 enqueued_token_limits=dict(enqueued_token_limits or {}),
             ),
         )
+
+    def make_dialect(self) -> Dialect:
+        """The dialect of this emulator; `keys` and `quirks` are known when it is called."""
+        return self.dialect(frozenset(self.keys))
 
     def error_document(self, status: int, message: str) -> object:
         kinds = {401: "invalid_request_error", 429: "rate_limit_error"}

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from batchyard.testing import ManualClock
+from batchyard_azure.emulator import AZURE_QUIRKS, AzureEmulator
+from tests.azure.service import DEPLOYMENTS, KEY, Service
+
+ALL_QUIRKS = tuple(quirk.name for quirk in AZURE_QUIRKS)
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    value: str = request.param
+    return value
+
+
+@pytest.fixture(params=[(), ALL_QUIRKS], ids=["no-quirks", "all-quirks"])
+def quirks(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    value: tuple[str, ...] = request.param
+    return value
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def service(colour: str, quirks: tuple[str, ...], clock: ManualClock) -> Iterator[Service]:
+    emulator = AzureEmulator(clock=clock, keys=[KEY], deployments=DEPLOYMENTS, quirks=quirks)
+    with closing(emulator), emulator.serve() as server:
+        yield Service(colour, emulator, server.url, clock)
