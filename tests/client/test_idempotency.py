@@ -58,7 +58,8 @@ def test_a_key_without_room_in_the_metadata_is_refused(service: Service) -> None
 
 def test_a_key_used_for_another_endpoint_is_refused(service: Service) -> None:
     async def body(client: Any) -> None:
-        file = await settled(client.files.create(chat_lines(1)))
+        # of a file that it has checked the client itself would say that the endpoint is wrong
+        file = await settled(client.files.create(chat_lines(1), validate=False))
         await settled(client.batches.create(file, CHAT, idempotency_key="k"))
         with pytest.raises(IdempotencyError, match="used for /v1/chat/completions"):
             await settled(client.batches.create(file, "/v1/responses", idempotency_key="k"))

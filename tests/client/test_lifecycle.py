@@ -84,7 +84,7 @@ def test_a_batch_that_failed_validation_says_which_line_and_accounts_for_all(
     lines = chat_lines(2) + b'{"custom_id": "r-1", "method": "POST"\n' + chat_lines(1, prefix="z")
 
     async def body(client: Any) -> None:
-        batch = await _ended(client, lines)
+        batch = await _ended(client, lines, validate=False)
         assert batch.status == "failed"
         assert batch.errors is not None
         assert batch.errors.data[0].line == 3
@@ -241,8 +241,8 @@ def test_objects_dump_as_the_official_package_reads_them(service: Service) -> No
     service.run(body)
 
 
-async def _ended(client: Any, lines: bytes | Path) -> Batch:
-    file = await settled(client.files.create(lines))
+async def _ended(client: Any, lines: bytes | Path, **options: Any) -> Batch:
+    file = await settled(client.files.create(lines, **options))
     batch = await settled(client.batches.create(file, "/v1/chat/completions"))
     ended: Batch = await settled(client.batches.wait(batch))
     return ended

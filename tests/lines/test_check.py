@@ -4,15 +4,26 @@ import hashlib
 import json
 import os
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batchyard.errors import BatchyardError, InputError, InvalidLinesError
-from batchyard.lines import MAX_LINE, FileCheck, LineIndex, check_file
-from batchyard.lines import _check as check_module
+from batchyard.lines import (
+    MAX_LINE,
+    FileCheck,
+    LineIndex,
+    check_file,
+    check_source,
+    count_lines,
+)
+from batchyard.lines import _ids as ids_module
 from batchyard.models import Limits
+from batchyard.steps import BytesSource
 
 CHAT = "/v1/chat/completions"
 
@@ -31,12 +42,14 @@ def dumped(*requests: dict[str, Any]) -> bytes:
 
 
 def with_body(body: Any, **fields: Any) -> bytes:
+    if isinstance(body, dict):
+        body = {"messages": [], **body}
     return json.dumps(request("a", body=body, **fields)).encode()
 
 
 def check(tmp_path: Path, content: bytes, limits: Limits | None = None) -> FileCheck:
     (tmp_path / "input.jsonl").write_bytes(content)
-    return check_file(tmp_path / "input.jsonl", limits=limits)
+    return check_file(tmp_path / "input.jsonl", limits=limits, digest=True)
 
 
 def found(result: FileCheck) -> list[tuple[int, str, str | None]]:
@@ -44,7 +57,7 @@ def found(result: FileCheck) -> list[tuple[int, str, str | None]]:
 
 
 def test_a_good_file(tmp_path: Path) -> None:
-    body = {"model": "m-2", "input": "ünïcödé", "stream": False}
+    body = {"model": "m-2", "messages": ["ünïcödé"], "stream": False}
     content = dumped(request("a"), request("b"), request("c", body=body)) + b"\n \r\n"
     result = check(tmp_path, content)
     assert (result.lines, result.bytes) == (3, len(content))
@@ -64,7 +77,7 @@ def test_crlf_a_missing_last_newline_and_a_byte_order_mark_are_fine(tmp_path: Pa
 
 
 def test_text_that_is_not_ascii_is_as_good(tmp_path: Path) -> None:
-    lines = [request(str(n), body={"model": "m-1", "input": "日本語"}) for n in range(3)]
+    lines = [request(str(n), body={"model": "m-1", "messages": ["日本語"]}) for n in range(3)]
     content = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in lines)
     assert check(tmp_path, content).problem_count == 0
 
@@ -149,13 +162,111 @@ def test_null_for_stream_is_as_good_as_nothing(tmp_path: Path) -> None:
     assert check(tmp_path, with_body({"model": "m-1", "stream": None})).problem_count == 0
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        ("/v1/chat/completions", {"model": "m", "messages": []}),
+        ("/chat/completions", {"model": "m", "messages": []}),
+        ("/v1/responses", {"model": "m", "input": "x"}),
+        ("/v1/embeddings", {"model": "m", "input": ["x"]}),
+        ("/v1/completions", {"model": "m", "prompt": "x"}),
+        ("/v1/moderations", {"input": "x"}),
+        ("/v1/images/generations", {"prompt": "x"}),
+        ("/v1/images/edits", {"prompt": "x", "images": [{"file_id": "file-1"}]}),
+        ("/v1/videos", {"model": "m", "prompt": "x"}),
+    ],
+)
+@pytest.mark.parametrize("absent", ["left out", "null"])
+def test_what_an_endpoint_needs_must_be_there(
+    tmp_path: Path, endpoint: str, body: dict[str, Any], absent: str
+) -> None:
+    good = [request(f"good-{n}", url=endpoint, body=body) for n in range(3)]
+    assert check(tmp_path, dumped(*good)).problem_count == 0
+    for name in body.keys() - {"model"}:
+        left = {key: value for key, value in body.items() if key != name}
+        lacking = left if absent == "left out" else left | {name: None}
+        bad = request("bad", url=endpoint, body=lacking)
+        result = check(tmp_path, dumped(*good, bad, request("last", url=endpoint, body=body)))
+        assert found(result) == [(4, "missing_required_parameter", f"body.{name}")]
+        assert "Give " in result.problems[0].message
+
+
+def test_an_endpoint_that_is_not_known_needs_nothing(tmp_path: Path) -> None:
+    lines = [request(str(number), url="/v1/rerank", body={}) for number in range(3)]
+    assert check(tmp_path, dumped(*lines)).problem_count == 0
+
+
+def test_a_model_that_is_not_allowed_is_told_on_every_line(tmp_path: Path) -> None:
+    bodies: list[Any] = [{"model": name, "messages": []} for name in ("a", "b", "a", "c", "b")]
+    lines = [request(str(number), body=body) for number, body in enumerate(bodies)]
+    (tmp_path / "input.jsonl").write_bytes(dumped(*lines))
+    result = check_file(tmp_path / "input.jsonl", models={"a", "c"})
+    assert found(result) == [
+        (2, "model_not_found", "body.model"),
+        (5, "model_not_found", "body.model"),
+    ]
+    assert result.problems[0].message.endswith("Use one of: a, c.")
+    assert dict(result.models) == {"a": 2, "b": 2, "c": 1}
+    assert check_file(tmp_path / "input.jsonl", models=("a", "b", "c")).problem_count == 0
+
+
+LINES = (
+    dumped(request("{}")),
+    dumped(request("{}", body={"model": "m-2", "messages": [], "stream": False})),
+    dumped(request("{}", body={"model": "m-1", "messages": ["日本"]})).decode().encode(),
+    dumped(request("{}", body={"model": "m-1", "messages": [], "stream": True})),
+    dumped(request("{}", body={"model": "m-1"})),
+    dumped(request("{}", body={"model": 5, "messages": []})),
+    dumped(request("{}", method="GET")),
+    dumped(request("{}", url="/v1/responses", body={"model": "m-1", "input": "x"})),
+    dumped(request("{}")).replace(b"\n", b"\r\n"),
+    dumped(request("{}")).replace(b"hello", b"\xff"),
+    dumped(request("twin")),
+    dumped(request("")),
+    dumped(request("{}")).replace(b", ", b",\n", 1),
+    dumped(request("{}"))[:-1] + b" " + dumped(request("{}")),
+    b"\n",
+    b" \t\r\n",
+    b"null\n",
+)
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=30), st.integers(1, 2000))
+def test_lines_are_judged_alike_whether_they_come_alone_or_together(
+    chosen: list[bytes], size: int
+) -> None:
+    content = b"".join(line.replace(b"{}", b"r-%d" % number) for number, line in enumerate(chosen))
+    together, alone = check_source(BytesSource(content)), check_source(Cut(content, 1))
+    assert together == alone == check_source(Cut(content, size))
+    assert together.lines == count_lines([content])
+
+
+class Cut:
+    """A source of pieces of some size."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._content = content
+        self._size = size
+        self.length = len(content)
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, self.length, self._size):
+            yield self._content[start : start + self._size]
+
+
+def test_a_source_is_checked_as_a_file_is(tmp_path: Path) -> None:
+    twins = dumped(request("a"), request("b"), request("a"))
+    for content in (b"", b"\xef\xbb\xbf" + dumped(request("a")), twins, b"x\n" + twins):
+        assert check_source(BytesSource(content), digest=True) == check(tmp_path, content)
+
+
 def test_all_faults_of_a_line_are_told(tmp_path: Path) -> None:
     result = check(tmp_path, b'{"url":"x","body":{"stream":true}}')
     assert [param for _, _, param in found(result)] == ["custom_id", "method", "url", "body.stream"]
 
 
 def test_a_second_url_is_told_with_the_line_of_the_first(tmp_path: Path) -> None:
-    other = request("b", url="/v1/embeddings")
+    other = request("b", url="/v1/embeddings", body={"model": "m-1", "input": "x"})
     result = check(
         tmp_path, b"\n" + dumped(request("a"), other, request("c"), other | {"custom_id": "d"})
     )
@@ -172,12 +283,12 @@ def test_an_endpoint_that_the_provider_does_not_take_is_told_on_every_line(tmp_p
     assert check(tmp_path, content, Limits(endpoints=("/v1/responses", CHAT))).problem_count == 0
 
 
-@pytest.mark.parametrize("most", [2, check_module.MAX_REMEMBERED])
+@pytest.mark.parametrize("most", [2, ids_module.MAX_REMEMBERED])
 @pytest.mark.parametrize("indexed", [False, True])
 def test_a_second_use_of_an_id_names_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, *, indexed: bool
 ) -> None:
-    monkeypatch.setattr(check_module, "MAX_REMEMBERED", most)
+    monkeypatch.setattr(ids_module, "MAX_REMEMBERED", most)
     path, index = tmp_path / "input.jsonl", tmp_path / "index" if indexed else None
     twins = request("é"), request("b"), request("\u00e9"), request("b", method="GET"), request("é")
     path.write_bytes(b"\xef\xbb\xbf\r\n" + dumped(*twins))
@@ -195,7 +306,7 @@ def test_a_second_use_of_an_id_names_the_first(
 
 
 def test_a_second_use_far_from_the_first_has_the_right_numbers(tmp_path: Path) -> None:
-    body = {"model": "m-1", "input": "x" * 1000}
+    body = {"model": "m-1", "messages": ["x" * 1000]}
     lines = [request(str(number), body=body) for number in range(3000)]
     result = check(tmp_path, dumped(*lines, request("1500"), request("7")))
     assert [(one.line, one.code) for one in result.problems] == [
@@ -228,12 +339,39 @@ def test_the_index_finds_the_lines(tmp_path: Path) -> None:
         assert json.loads(content[offset : offset + length])["custom_id"] == "r-42"
 
 
+@pytest.mark.parametrize("step", [1, 7])
 def test_more_ids_than_are_remembered_are_checked_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr(check_module, "MAX_REMEMBERED", 10)
-    result = check(tmp_path, dumped(*(request(str(number)) for number in range(50))))
+    monkeypatch.setattr(ids_module, "MAX_REMEMBERED", 10)
+    monkeypatch.setattr(ids_module, "MAX_NOTED", 10)
+    content = dumped(*(request(str(number * step % 50)) for number in range(50)))
+    result = check(tmp_path, content)
     assert (result.lines, result.problem_count) == (50, 0)
+    assert check(tmp_path, content + dumped(request("0"))).problem_count == 1
+
+
+blocks_of_ids = st.lists(
+    st.lists(st.integers(0, 99).map(str) | st.text(max_size=3), min_size=1, max_size=6), max_size=8
+)
+
+
+@given(blocks_of_ids | blocks_of_ids.map(lambda blocks: [sorted(one, key=len) for one in blocks]))
+def test_ids_differ_or_not_however_they_are_ordered(blocks: list[list[str]]) -> None:
+    ids = ids_module.RememberedIds()
+    for block in blocks:
+        ids.add_all(block, b"", 0)
+    every = [custom_id for block in blocks for custom_id in block]
+    assert ids.all_differ == (len(set(every)) == len(every))
+
+
+def test_ids_that_ascend_and_then_do_not_are_all_compared() -> None:
+    for last, differ in (("0", False), ("57", False), ("099", True), ("x", True)):
+        ids = ids_module.RememberedIds()
+        for start in range(0, 2000, 100):
+            ids.add_all([str(number) for number in range(start, start + 100)], b"", 0)
+        ids.add(last, 0, 0)
+        assert ids.all_differ == differ
 
 
 def test_a_file_without_requests_is_told(tmp_path: Path) -> None:
@@ -268,7 +406,11 @@ def test_all_bad_lines_are_counted_and_the_first_thousand_told(tmp_path: Path) -
 
 
 def test_of_many_models_the_first_thousand_are_counted(tmp_path: Path) -> None:
-    lines = [request(str(n), body={"model": f"m-{n % 1500}"}) for n in range(3000)]
+    names = [f"m-{number % 1500}" for number in range(3000)]
+    lines = [
+        request(str(number), body={"model": name, "messages": []})
+        for number, name in enumerate(names)
+    ]
     result = check(tmp_path, dumped(*lines))
     assert result.problem_count == 0
     assert len(result.models) == 1000
@@ -295,7 +437,7 @@ def test_a_huge_line_is_one_problem_and_takes_no_memory(tmp_path: Path) -> None:
 
 def test_a_large_file_is_checked_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "input.jsonl"
-    body = {"model": "m-1", "input": "x" * 10_000}
+    body = {"model": "m-1", "messages": ["x" * 10_000]}
     path.write_bytes(dumped(*(request(str(number), body=body) for number in range(5000))))
     tracemalloc.start()
     try:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from batchyard.client._join import Join, JoinFiles
+from batchyard.client._options import ref_of
 from batchyard.client._plans import tell_batch
 from batchyard.client._results import Result
 from batchyard.effects import Blocking, Stream
 from batchyard.errors import (
     AuthenticationError,
     BadRequestError,
+    BatchyardError,
     NotFinishedError,
     NotFoundError,
     PermissionDeniedError,
     UnsupportedError,
 )
-from batchyard.models import Batch, Call, Ref, Totals, Usage
+from batchyard.models import Batch, Call, FileObject, Ref, Totals, Usage
 from batchyard.registry import Account
 
-__all__ = ["collect", "end_of", "save"]
+__all__ = ["Progress", "collect", "end_of", "save", "size_of"]
+
+log = logging.getLogger("batchyard.client")
 
 WRITE = 256 * 1024
 """Bytes gathered before a trip to a thread that writes them."""
@@ -51,7 +57,8 @@ async def collect(
     """
     if not batch.terminal:
         raise NotFinishedError(f"batch {batch.id} is {batch.status}; wait for its end first")
-    folder = Path(await Blocking(lambda: tempfile.mkdtemp(prefix="batchyard-")))
+    # not in a thread: a cancellation while it ran would leave the folder behind
+    folder = Path(tempfile.mkdtemp(prefix="batchyard-"))
     try:
         lines = own_input
         if lines is None and not alone:
@@ -87,9 +94,24 @@ async def _results(account: Account, call: Call, batch: Batch, folder: Path) -> 
     return tuple(paths)
 
 
-async def save(
-    content: Stream[bytes], path: Path, progress: Callable[[int], None] | None = None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whom to tell of the bytes written, and of how many there are, if that is known."""
+
+    tell: Callable[[int, int | None], object]
+    total: int | None
+
+
+async def size_of(account: Account, call: Call, file: str | FileObject) -> int | None:
+    """A file's size in bytes, asked of the provider unless *file* says it."""
+    if isinstance(file, FileObject) and file.bytes is not None:
+        return file.bytes
+    if not account.supports("retrieve_file"):
+        return None
+    return (await account.retrieve_file(call, ref_of(file))).bytes
+
+
+async def save(content: Stream[bytes], path: Path, progress: Progress | None = None) -> int:
     """Write a stream to *path*; the bytes written.  A failure leaves what had come until then."""
     file: IO[bytes] = await Blocking(lambda: path.open("wb"))
     written = 0
@@ -100,10 +122,10 @@ async def save(
             if len(buffer) >= WRITE:
                 written += await _write(file, buffer)
                 if progress is not None:
-                    progress(written)
+                    progress.tell(written, progress.total)
         written += await _write(file, buffer)
         if progress is not None:
-            progress(written)
+            progress.tell(written, progress.total)
     finally:
         file.close()
     return written
@@ -129,7 +151,12 @@ async def end_of(account: Account, call: Call, batch: Batch) -> None:
     hook = TERMINAL_HOOKS.get(batch.status)
     if hook is None or not account.hears(hook):
         return
-    totals = await _totals(account, call, batch)
+    totals: Totals | None = None
+    try:
+        totals = await _totals(account, call, batch)
+    except BatchyardError as error:
+        # a listener's figures must not turn the end of a good batch into a failure
+        log.warning("the totals of batch %s are unknown: %s", batch.id, error)
     await tell_batch(account, hook, batch, totals=totals)
 
 

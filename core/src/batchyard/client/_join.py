@@ -36,7 +36,7 @@ BLOCK = 256
 """Results handed over at a time, at most."""
 
 BLOCK_BYTES = 1024 * 1024
-"""Bytes of lines after which a block is handed over, however few its results are."""
+"""Bytes of lines, in and out, after which a block is handed over, however few they are."""
 
 READ = 256 * 1024
 
@@ -81,6 +81,7 @@ class Join:
         self._usage = Usage()
         self._lines: int | None = None
         self._matched = self._duplicates = self._entries = self._malformed = 0
+        self._twice: frozenset[str] = frozenset()
 
     def blocks(self, files: JoinFiles) -> Iterator[list[Result]]:
         """The results, in the order of the input where there is one."""
@@ -91,6 +92,7 @@ class Join:
             if files.input is None:
                 results = self._unmatched(files.results)
             else:
+                self._twice = _ids_given_twice(files.input, files.folder)
                 results = self._matching(files.input, sides)
             yield from _in_blocks(results)
 
@@ -118,6 +120,11 @@ class Join:
             reason = ResultError("invalid_json_line", "The line is not a request.", 0)
             return Result("", "error", number, Usage(), self._refusal(number) or reason)
         found = [one for side in sides for one in side.find(line.custom_id)]
+        if line.custom_id in self._twice and found:
+            # no result may go to a line that it may not belong to
+            message = "The input has this custom_id more than once, so no result can be told its."
+            reason = ResultError("duplicate_custom_id", message, 0)
+            return Result(line.custom_id, "missing", number, Usage(), reason, input=line)
         if not found:
             outcome, reason = self._absent(number)
             return Result(line.custom_id, outcome, number, Usage(), reason, input=line)
@@ -173,6 +180,23 @@ class Join:
         return ResultError("batch_failed", f"The batch was refused as a whole{first}", 0)
 
 
+def _ids_given_twice(path: Path, folder: Path) -> frozenset[str]:
+    """The ids that more than one line of the input has: none, in a file that was checked."""
+    index_path = folder / "lines.index"
+    index_results(path, index_path)
+    twice: set[str] = set()
+    with LineIndex.open(index_path) as index, path.open("rb") as file:
+        for group in index.duplicates():
+            ids = Counter(_id_at(file, *place) for place in group)
+            twice.update(custom_id for custom_id, count in ids.items() if count > 1)
+    return frozenset(twice)
+
+
+def _id_at(file: IO[bytes], offset: int, length: int) -> str:
+    file.seek(offset)
+    return decode_result(file.read(length)).custom_id
+
+
 def _numbered(path: Path) -> Iterator[tuple[int, bytes | None]]:
     """The file's lines with their numbers; ``None`` for one too long to be held."""
     with path.open("rb") as file:
@@ -192,6 +216,7 @@ def _block(results: Iterator[Result]) -> list[Result]:
     for result in itertools.islice(results, BLOCK):
         block.append(result)
         size += len(result.raw or b"")
+        size += 0 if result.input is None else len(result.input.body)
         if size >= BLOCK_BYTES:
             break
     return block

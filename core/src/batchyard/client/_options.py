@@ -34,6 +34,8 @@ def call_of(
             param=unknown[0],
         )
     retries = options.get("max_retries")
+    _check_number("timeout", options.get("timeout"), 0)
+    _check_number("max_retries", retries, 0)
     return Call(
         account=account,
         request_id=uuid4().hex,
@@ -43,6 +45,13 @@ def call_of(
         extra_body=options.get("extra_body") or {},
         marker=marker,
     )
+
+
+def _check_number(name: str, value: object, least: float) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+        raise InputError(f"{name} must be a number of {least} or more, not {value!r}", param=name)
 
 
 def expires_of(value: ExpiresAfter | Mapping[str, Any] | int | None) -> ExpiresAfter | None:
@@ -62,8 +71,10 @@ def expires_of(value: ExpiresAfter | Mapping[str, Any] | int | None) -> ExpiresA
 
 def ref_of(value: str | FileObject | Batch) -> Ref:
     """An id, or the object that has it, with what the provider needs to find its way back."""
-    if isinstance(value, str):
-        if not value:
-            raise InputError("the id is empty")
-        return Ref(value)
-    return Ref(value.id, value.provider_state)
+    if isinstance(value, FileObject | Batch):
+        return Ref(value.id, value.provider_state)
+    if not isinstance(value, str):
+        raise InputError(f"an id is a string, not {type(value).__name__}")
+    if not value:
+        raise InputError("the id is empty")
+    return Ref(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import uuid4
 
-from batchyard.client._collect import save
+from batchyard.client._collect import Progress, save
 from batchyard.client._join import Join
 from batchyard.client._results import Completeness, Result
 from batchyard.drivers import Driver
@@ -55,9 +55,15 @@ class Pager(Generic[T]):
 class Content:
     """A file's bytes.  Each use fetches them anew."""
 
-    def __init__(self, driver: Driver, content: Callable[[], Stream[bytes]]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        content: Callable[[], Stream[bytes]],
+        size: Callable[[], Plan[int | None]],
+    ) -> None:
         self._driver = driver
         self._content = content
+        self._size = size
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._driver.stream(self._content()):
@@ -68,17 +74,25 @@ class Content:
         return b"".join([piece for piece in self])
 
     def save(
-        self, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        progress: Callable[[int, int | None], object] | None = None,
     ) -> int:
         """Write it to *path*, and return its size in bytes.
 
         It takes its name only when it is whole; a file that was there is replaced.
-        ``progress`` is called with the bytes written so far.
+        A transfer that breaks off is taken up where it stopped, or begun again
+        where the service has no ranges.  ``progress`` is called with the bytes
+        written so far, and with those of the whole file where they are known.
         """
         target = Path(path)
         part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
         try:
-            size = self._driver.run(save(self._content(), part, progress))
+            told = None
+            if progress is not None:
+                told = Progress(progress, self._driver.run(self._size()))
+            size = self._driver.run(save(self._content(), part, told))
             self._driver.run(blocking(lambda: part.replace(target)))
         finally:
             self._driver.run(blocking(lambda: part.unlink(missing_ok=True)))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import uuid4
 
-from batchyard.client._collect import save
+from batchyard.client._collect import Progress, save
 from batchyard.client._join import Join
 from batchyard.client._results import Completeness, Result
 from batchyard.drivers import AsyncDriver
@@ -55,9 +55,15 @@ class AsyncPager(Generic[T]):
 class AsyncContent:
     """A file's bytes.  Each use fetches them anew."""
 
-    def __init__(self, driver: AsyncDriver, content: Callable[[], Stream[bytes]]) -> None:
+    def __init__(
+        self,
+        driver: AsyncDriver,
+        content: Callable[[], Stream[bytes]],
+        size: Callable[[], Plan[int | None]],
+    ) -> None:
         self._driver = driver
         self._content = content
+        self._size = size
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._driver.stream(self._content()):
@@ -68,17 +74,25 @@ class AsyncContent:
         return b"".join([piece async for piece in self])
 
     async def save(
-        self, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        progress: Callable[[int, int | None], object] | None = None,
     ) -> int:
         """Write it to *path*, and return its size in bytes.
 
         It takes its name only when it is whole; a file that was there is replaced.
-        ``progress`` is called with the bytes written so far.
+        A transfer that breaks off is taken up where it stopped, or begun again
+        where the service has no ranges.  ``progress`` is called with the bytes
+        written so far, and with those of the whole file where they are known.
         """
         target = Path(path)
         part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
         try:
-            size = await self._driver.run(save(self._content(), part, progress))
+            told = None
+            if progress is not None:
+                told = Progress(progress, await self._driver.run(self._size()))
+            size = await self._driver.run(save(self._content(), part, told))
             await self._driver.run(blocking(lambda: part.replace(target)))
         finally:
             await self._driver.run(blocking(lambda: part.unlink(missing_ok=True)))

@@ -8,18 +8,28 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from batchyard.client._collect import collect, end_of
+from batchyard.client._collect import collect, end_of, size_of
 from batchyard.client._join import Join
 from batchyard.client._options import CallOptions, call_of, expires_of, ref_of
-from batchyard.client._plans import Polling, batch_marker, create, file_marker, upload, watch
+from batchyard.client._plans import (
+    Polling,
+    batch_marker,
+    create,
+    file_marker,
+    find,
+    upload,
+    watch,
+)
 from batchyard.client._results import Result
 from batchyard.client._streams import Content, Pager, Results, blocking
+from batchyard.client._uploads import Uploads, prepare
+from batchyard.config import resolve
 from batchyard.drivers import Driver, Transport
-from batchyard.effects import Clock, Stream
+from batchyard.effects import Clock, Plan, Stream
 from batchyard.models import (
     Batch,
     BatchRequest,
@@ -32,7 +42,7 @@ from batchyard.models import (
     PageRequest,
 )
 from batchyard.registry import Registry
-from batchyard.steps import FileContent, named_source
+from batchyard.steps import FileContent, PathSource
 
 __all__ = [
     "Batches",
@@ -47,9 +57,15 @@ Expiry = ExpiresAfter | Mapping[str, Any] | int
 class Client:
     """One account of one provider, in direct mode: ids are the provider's, nothing is kept.
 
-    ``Client("openai", api_key=…)`` makes the account from the settings
-    given and, for the others, from the provider's environment variables.
-    Without a provider it is the one that the environment has settings for.
+    ``Client("azure-eu")`` takes the account of that name from the
+    configuration; ``Client("openai", api_key=…)`` makes one of that provider
+    from the settings given and, for the others, from the provider's environment
+    variables.  A configured account wins over a provider of the same name.
+    Without a name it is the configuration's default account, and without a
+    configuration the provider that the environment has settings for.
+    ``account`` names an account too; one that is not configured is the name of
+    what the other arguments make.  ``config_file`` is read instead of the
+    ``batchyard.toml`` that is found otherwise.
     ``timeout`` is in seconds.  Use it as a context manager, or close it.
 
     Raises :class:`~batchyard.errors.ConfigError` for settings that are missing
@@ -61,6 +77,7 @@ class Client:
         provider: str | None = None,
         *,
         account: str | None = None,
+        config_file: str | os.PathLike[str] | None = None,
         timeout: float | None = None,
         max_retries: int = 2,
         transport: Transport | None = None,
@@ -70,13 +87,20 @@ class Client:
         clock: Clock | None = None,
         **settings: Any,
     ) -> None:
-        self.account = (registry or Registry()).account(
-            provider, settings, name=account, listeners=listeners, middleware=middleware
+        registry = registry or Registry()
+        found = resolve(registry, provider, settings, account=account, config=config_file)
+        self.account = registry.account(
+            found.provider,
+            found.settings,
+            name=found.name,
+            listeners=listeners,
+            middleware=middleware,
         )
         self._driver = Driver(self.account, transport, clock)
         self._options = CallOptions(timeout=timeout, max_retries=max_retries)
-        self.files = Files(self._driver, self._options)
-        self.batches = Batches(self._driver, self._options)
+        uploads = Uploads()
+        self.files = Files(self._driver, self._options, uploads)
+        self.batches = Batches(self._driver, self._options, uploads)
 
     def __repr__(self) -> str:
         return f"Client({self.account.provider!r}, account={self.account.name!r})"
@@ -114,10 +138,11 @@ class Files:
     and ``extra_body`` too.
     """
 
-    def __init__(self, driver: Driver, options: CallOptions) -> None:
+    def __init__(self, driver: Driver, options: CallOptions, uploads: Uploads) -> None:
         self._driver = driver
         self._account = driver.account
         self._options = options
+        self._uploads = uploads
 
     def create(
         self,
@@ -127,22 +152,29 @@ class Files:
         filename: str | None = None,
         expires_after: Expiry | None = None,
         idempotency_key: str | None = None,
+        validate: bool = True,
         **options: Any,
     ) -> FileObject:
         """Upload a file: bytes, a path, an open binary file, or pieces (see ``FileContent``).
 
+        A file for a batch is checked before anything is sent, unless *validate*
+        is false: :class:`~batchyard.errors.InvalidLinesError` has all its bad lines.
         With an ``idempotency_key`` the stored name gets a mark, and a file that
         was uploaded with the same key is returned instead of uploading again.
         """
         marker = file_marker(idempotency_key) if idempotency_key else None
         call = call_of(self._account.name, self._options, options, marker)
-        source, own_name = self._driver.run(blocking(lambda: named_source(file)))
-        name = filename or own_name
+        prepared = self._driver.run(
+            prepare(self._account, file, checked=validate and purpose == "batch")
+        )
+        name = filename or prepared.name
         if marker is not None:
             stem, dot, suffix = name.rpartition(".")
             name = f"{stem}-{marker}{dot}{suffix}" if dot else f"{name}-{marker}"
-        wanted = FileUpload(source, name, purpose, expires_of(expires_after))
-        return self._driver.run(upload(self._account, call, wanted))
+        wanted = FileUpload(prepared.source, name, purpose, expires_of(expires_after))
+        stored = self._driver.run(upload(self._account, call, wanted))
+        self._uploads.remember(stored, prepared.check, keyed=marker is not None)
+        return stored
 
     def retrieve(self, file_id: str | FileObject, **options: Any) -> FileObject:
         call = call_of(self._account.name, self._options, options)
@@ -170,7 +202,11 @@ class Files:
         """The file's bytes, to be iterated over, read or saved.  Nothing is sent before that."""
         call = call_of(self._account.name, self._options, options)
         file = ref_of(file_id)
-        return Content(self._driver, lambda: self._account.file_content(call, file))
+        return Content(
+            self._driver,
+            lambda: self._account.file_content(call, file),
+            lambda: size_of(self._account, call, file_id),
+        )
 
 
 class Batches:
@@ -180,10 +216,11 @@ class Batches:
     and ``extra_body`` too.
     """
 
-    def __init__(self, driver: Driver, options: CallOptions) -> None:
+    def __init__(self, driver: Driver, options: CallOptions, uploads: Uploads) -> None:
         self._driver = driver
         self._account = driver.account
         self._options = options
+        self._uploads = uploads
 
     def create(
         self,
@@ -202,11 +239,14 @@ class Batches:
         With an ``idempotency_key`` a mark goes into the metadata (and is taken
         out on reading), and a batch that was created with the same key is
         returned instead of creating another, also by another process.
-        ``models`` are the models of the lines, for providers that must be told.
+        ``models`` are the models of the lines, for providers that must be told;
+        those of a file that this client has checked are known.
 
-        Raises :class:`~batchyard.errors.IdempotencyError` where the metadata has
-        no room, :class:`~batchyard.errors.AmbiguousCreateError` where it cannot
-        be found out whether the batch was created.
+        Raises :class:`~batchyard.errors.InputError` for such a file whose lines are
+        for another endpoint, or name more models than a batch takes;
+        :class:`~batchyard.errors.IdempotencyError` where the metadata has no room;
+        :class:`~batchyard.errors.AmbiguousCreateError` where it cannot be found
+        out whether the batch was created.
         """
         marker = batch_marker(idempotency_key) if idempotency_key else None
         call = call_of(self._account.name, self._options, options, marker)
@@ -218,13 +258,14 @@ class Batches:
             expires_of(output_expires_after),
             tuple(models),
         )
+        request = self._uploads.complete(self._account, request)
         return self._driver.run(create(self._account, call, request))
 
     def find(self, idempotency_key: str, **options: Any) -> Batch | None:
-        """The batch that was created with the key, if any was."""
+        """The batch that was created with the key in the last seven days, if any was."""
         marker = batch_marker(idempotency_key)
         call = call_of(self._account.name, self._options, options)
-        return self._driver.run(self._account.find_batch(call, marker, None, None))
+        return self._driver.run(find(self._account, call, marker))
 
     def retrieve(self, batch_id: str | Batch, **options: Any) -> Batch:
         call = call_of(self._account.name, self._options, options)
@@ -265,9 +306,14 @@ class Batches:
         batch = ref_of(batch_id)
         polling = poll or Polling(timeout=wait_timeout)
         seen: Batch | None = None
-        for seen in self._driver.stream(
-            watch(self._account, lambda: self._account.retrieve_batch(call, batch), polling)
-        ):
+
+        def look(seconds: float) -> Plan[Batch]:
+            bounded = min(seconds, call.timeout or seconds)
+            # the watch itself looks again
+            once = replace(call, timeout=bounded, max_retries=0)
+            return self._account.retrieve_batch(once, batch)
+
+        for seen in self._driver.stream(watch(self._account, look, polling)):
             if on_progress is not None:
                 _answered(on_progress(seen))
         assert seen is not None  # noqa: S101 - the stream ends only after it has seen the batch
@@ -287,7 +333,7 @@ class Batches:
         ``input_file`` is the input on disk, if it is there; else it is fetched.
         """
         call = call_of(self._account.name, self._options, options)
-        path = Path(input_file) if input_file is not None else None
+        path = PathSource(input_file).path if input_file is not None else None
 
         async def found() -> Batch:
             return await self._account.retrieve_batch(call, ref_of(batch_id))

@@ -6,7 +6,7 @@ than a block and a line.
 
 from __future__ import annotations
 
-from batchyard.lines._check import FileCheck, check_file
+from batchyard.lines._check import FileCheck, check_file, check_source
 from batchyard.lines._index import LineIndex
 from batchyard.lines._index_writer import IndexInfo, LineIndexWriter
 from batchyard.lines._inputs import InputLine, decode_input
@@ -34,6 +34,7 @@ __all__ = [
     "ResultLine",
     "ResultResponse",
     "check_file",
+    "check_source",
     "count_lines",
     "decode_input",
     "decode_result",

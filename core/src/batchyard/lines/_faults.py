@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
+
+from batchyard.lines._endpoints import needs_model, required
 
 __all__ = ["Fault", "Fields", "custom_id_of", "examine"]
 
@@ -16,7 +18,6 @@ MAX_MODEL = 512
 
 _ABSENT = msgspec.Raw()
 _URL = re.compile(r"/[A-Za-z0-9._~:@/-]{1,255}")
-_NEED_MODEL = frozenset({"/chat/completions", "/completions", "/embeddings", "/responses"})
 _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _KINDS = {
     '"': "a string",
@@ -46,9 +47,26 @@ class _Line(msgspec.Struct, gc=False):
 class _Body(msgspec.Struct, gc=False):
     model: msgspec.Raw = _ABSENT
     stream: msgspec.Raw = _ABSENT
+    messages: msgspec.Raw = _ABSENT
+    input: msgspec.Raw = _ABSENT
+    prompt: msgspec.Raw = _ABSENT
+    images: msgspec.Raw = _ABSENT
+
+
+class _TypedBody(msgspec.Struct, gc=False):
+    model: str | None = None
+    stream: bool | None = None
+
+
+class _TypedLine(msgspec.Struct, gc=False):
+    custom_id: str
+    method: str
+    url: str
+    body: _TypedBody
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
+_decode_typed = msgspec.json.Decoder(_TypedLine).decode
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
@@ -63,15 +81,15 @@ class Fields:
     model: str | None = None
 
 
-def examine(data: bytes, decode: Callable[[bytes], object]) -> Fields:
-    """The fields of a line, and its faults: one at least if *decode* refuses it.
+def examine(data: bytes) -> Fields:
+    """The fields of a line, and its faults.
 
     Decodes no more than those fields, so that a hostile line stays small.
     """
     fields = _read_fields(data)
     if not fields.faults:
         try:
-            decode(data)
+            _decode_typed(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # each value is right where it occurs last
             message = "A key occurs twice in this line, with different values. Keep one of them."
@@ -172,7 +190,7 @@ def _top_faults(line: _Line, fields: Fields) -> Iterator[Fault]:
 
 def _body_faults(body: _Body, fields: Fields) -> Iterator[Fault]:
     if _absent(body.model):
-        if fields.url is not None and _needs_model(fields.url):
+        if fields.url is not None and needs_model(fields.url):
             message = f"`body.model` is missing, and {fields.url} needs one. Name the model."
             yield Fault("invalid_request", message, "body.model")
     elif not fields.model or len(fields.model) > MAX_MODEL:
@@ -186,6 +204,10 @@ def _body_faults(body: _Body, fields: Fields) -> Iterator[Fault]:
     elif stream not in {"", "f", "n"}:
         message = f"`body.stream` is {_shown(body.stream)}. Remove it: batches cannot stream."
         yield Fault("invalid_request", message, "body.stream")
+    for name, wanted in required(fields.url or "").items():
+        if _absent(getattr(body, name)):
+            message = f"`body.{name}` is missing, and {fields.url} needs it. Give {wanted}."
+            yield Fault("missing_required_parameter", message, f"body.{name}")
 
 
 def _unusable(param: str, value: msgspec.Raw, wanted: str) -> Fault:
@@ -213,8 +235,3 @@ def _shown(value: msgspec.Raw) -> str:
     if len(view) <= 80:
         return bytes(view).decode(errors="replace")
     return f"{_KINDS.get(_first(value), 'a number')} of {len(view)} bytes"
-
-
-def _needs_model(url: str) -> bool:
-    """Whether the endpoint has no default model."""
-    return url.removeprefix("/v1") in _NEED_MODEL

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TypeAlias, cast
 
 from batchyard.errors import InputError, SourceError
 
-__all__ = ["BLOCK", "DigestedBlocks", "StrPath", "blocks", "open_regular"]
+__all__ = ["BLOCK", "PassingBytes", "StrPath", "blocks", "open_regular"]
 
 BLOCK = 256 * 1024
 """Bytes read at a time."""
@@ -31,33 +31,40 @@ def open_regular(path: StrPath) -> BinaryIO:
     return cast("BinaryIO", file)
 
 
-def blocks(file: BinaryIO) -> Iterator[bytes]:
+def blocks(file: BinaryIO, size: int = BLOCK) -> Iterator[bytes]:
     """What is left of the file.  Raises :class:`SourceError` when reading fails."""
     try:
-        while block := file.read(BLOCK):
+        while block := file.read(size):
             yield block
     except OSError as error:
         raise SourceError(f"cannot read {file.name!r}: {_reason(error)}") from error
 
 
-class DigestedBlocks:
-    """The blocks of a file, hashed and counted as they pass by."""
+class PassingBytes:
+    """Bytes, counted as they pass by, and hashed if that is wanted: it takes as long as the rest.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    ``head`` is the first three of them.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], *, hashed: bool) -> None:
+        self._chunks = chunks
         # hashing in a thread was measured, and gained nothing
-        self._sha256 = hashlib.sha256()
+        self._sha256 = hashlib.sha256() if hashed else None
         self.length = 0
+        self.head = b""
 
     def __iter__(self) -> Iterator[bytes]:
-        for block in blocks(self._file):
-            self._sha256.update(block)
-            self.length += len(block)
-            yield block
+        for chunk in self._chunks:
+            if self._sha256 is not None:
+                self._sha256.update(chunk)
+            if self.length < 3:
+                self.head = (self.head + chunk[:3])[:3]
+            self.length += len(chunk)
+            yield chunk
 
-    def hexdigest(self) -> str:
-        """SHA-256 of what has been read."""
-        return self._sha256.hexdigest()
+    def hexdigest(self) -> str | None:
+        """SHA-256 of what has been read, if it was wanted."""
+        return None if self._sha256 is None else self._sha256.hexdigest()
 
 
 def _without_blocking(path: str, flags: int) -> int:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
-
-import msgspec
+from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 from batchyard.errors import LineProblem
 from batchyard.lines._faults import Fault, examine
-from batchyard.lines._split import MAX_LINE, RawLine, is_blank
+from batchyard.lines._plain import PlainLines
+from batchyard.lines._split import MAX_LINE, Piece, is_blank, lines_in
 
-__all__ = ["MAX_PROBLEMS", "AddId", "Scan"]
+__all__ = ["MAX_PROBLEMS", "IdSink", "Scan"]
 
 MAX_PROBLEMS = 1000
 """Problems told in detail."""
@@ -19,99 +18,99 @@ MAX_DISTINCT = 1000
 """Endpoints, and models, that are counted one by one."""
 
 K = TypeVar("K")
-AddId = Callable[[str, int, int], None]
-"""Takes the ``custom_id``, the offset and the length of a line."""
 
 
-class _Body(msgspec.Struct, gc=False):
-    model: str | None = None
-    stream: bool | None = None
+class IdSink(Protocol):
+    """Takes the ids of a file: one line's, or those of all the lines in *data*."""
 
+    def add(self, custom_id: str, offset: int, length: int) -> None: ...
 
-class _Head(msgspec.Struct, gc=False):
-    custom_id: str
-    method: str
-    url: str
-    body: _Body
-
-
-_decode = msgspec.json.Decoder(_Head).decode
+    def add_all(self, custom_ids: list[str], data: bytes, offset: int) -> None: ...
 
 
 class Scan:
     """Counts the lines and finds what is wrong with them, but for ids that occur twice."""
 
-    def __init__(self, endpoints: tuple[str, ...] | None, add_id: AddId) -> None:
+    def __init__(
+        self, endpoints: tuple[str, ...] | None, models: Collection[str] | None, ids: IdSink
+    ) -> None:
         self.lines = 0
         self.endpoints: dict[str, int] = {}
         self.models: dict[str | None, int] = {}
         self.problems: list[LineProblem] = []
         self.problem_count = 0
-        self._allowed = endpoints
-        self._add_id = add_id
+        self._allowed_endpoints = endpoints
+        self._allowed_models = models
+        self._ids = ids
+        self._number = 0
         self._endpoint: str | None = None
         self._endpoint_line = 0
-        self._plain_url: str | None = None
+        self._plain: PlainLines | None = None
 
-    def run(self, lines: Iterable[RawLine]) -> None:
-        models = self.models
-        add_id = self._add_id
-        plain = 0
-        for number, (offset, length, data) in enumerate(lines, 1):
-            try:
-                head = _decode(data or b"")
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                self._look_closely(number, offset, length, data)
-                continue
-            body = head.body
-            if (
-                head.url == self._plain_url
-                and body.model in models
-                and not body.stream
-                and head.method == "POST"
-                and head.custom_id
-                and data
-                and (data.isascii() or _is_utf8(data))
-            ):
-                plain += 1
-                models[body.model] += 1
-                add_id(head.custom_id, offset, length)
-            else:
-                self._look_closely(number, offset, length, data)
-        self.lines += plain
-        if self._plain_url is not None:
-            self.endpoints[self._plain_url] += plain
+    def run(self, pieces: Iterable[Piece]) -> None:
+        """What is not plainly right is looked at closely, line by line."""
+        for offset, length, data in pieces:
+            if data is None:
+                self._look_closely(offset, length, None)
+            elif not self._take(data, offset):
+                for place, size, line in lines_in(data, offset):
+                    if not (line and self._take(line, place)):
+                        self._look_closely(place, size, line)
 
-    def _look_closely(self, number: int, offset: int, length: int, data: bytes | None) -> None:
+    def _take(self, data: bytes, offset: int) -> bool:
+        """Take all the lines in *data*, if they are plainly right."""
+        taken = self._plain.take(data) if self._plain is not None else None
+        if taken is None or self._plain is None:
+            return False
+        custom_ids, models = taken
+        self._number += len(custom_ids)
+        self.lines += len(custom_ids)
+        self.endpoints[self._plain.url] += len(custom_ids)
+        for model, count in models.items():
+            self.models[model] += count
+        self._ids.add_all(custom_ids, data, offset)
+        return True
+
+    def _look_closely(self, offset: int, length: int, data: bytes | None) -> None:
+        self._number += 1
         if is_blank(data):
             return
         self.lines += 1
         if data is None:
-            self._tell(number, _too_long(length))
+            self._tell(_too_long(length))
             return
-        fields = examine(data, _decode)
-        faults = fields.faults
+        fields = examine(data)
         if fields.url is not None:
-            faults.extend(self._url_faults(number, fields.url))
+            fields.faults.extend(self._url_faults(fields.url))
             _count(self.endpoints, fields.url)
-        for fault in faults:
-            self._tell(number, fault)
-        if fields.model is not None or not faults:
+        if fields.model is not None:
+            fields.faults.extend(self._model_faults(fields.model))
+        for fault in fields.faults:
+            self._tell(fault)
+        if fields.model is not None or not fields.faults:
             _count(self.models, fields.model)
-        if not faults:
-            # and so it is the endpoint of the file
-            self._plain_url = fields.url
+        if fields.url is not None and not fields.faults:
+            self._allow(fields.url, fields.model)
         if fields.custom_id:
-            self._add_id(fields.custom_id, offset, length)
+            self._ids.add(fields.custom_id, offset, length)
 
-    def _url_faults(self, number: int, url: str) -> Iterator[Fault]:
+    def _allow(self, url: str, model: str | None) -> None:
+        """Lines like this one are plainly right from now on, if they can be counted."""
+        if url not in self.endpoints or model not in self.models:
+            return
+        if self._plain is None:
+            # the url is the endpoint of the file, or there would be a fault
+            self._plain = PlainLines(url, model)
+        else:
+            self._plain.allow(model)
+
+    def _url_faults(self, url: str) -> Iterator[Fault]:
         if self._endpoint is None:
             self._endpoint = url
-            self._endpoint_line = number
-        if self._allowed is not None and url not in self._allowed:
-            message = (
-                f"`url` is {url}. The provider takes {' and '.join(self._allowed)} in batches."
-            )
+            self._endpoint_line = self._number
+        if self._allowed_endpoints is not None and url not in self._allowed_endpoints:
+            taken = " and ".join(self._allowed_endpoints)
+            message = f"`url` is {url}. The provider takes {taken} in batches."
             yield Fault("invalid_url", message, "url")
         elif url != self._endpoint:
             message = (
@@ -120,19 +119,19 @@ class Scan:
             )
             yield Fault("invalid_url", message, "url")
 
-    def _tell(self, number: int, fault: Fault) -> None:
+    def _model_faults(self, model: str) -> Iterator[Fault]:
+        allowed = self._allowed_models
+        if allowed is None or model in allowed:
+            return
+        names = sorted(allowed)
+        shown = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
+        message = f"`body.model` is {model!r}, which is not allowed here. Use one of: {shown}."
+        yield Fault("model_not_found", message, "body.model")
+
+    def _tell(self, fault: Fault) -> None:
         self.problem_count += 1
         if self.problem_count <= MAX_PROBLEMS:
-            self.problems.append(LineProblem(number, *fault))
-
-
-def _is_utf8(data: bytes) -> bool:
-    """The decoder does not look into what it skips."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+            self.problems.append(LineProblem(self._number, *fault))
 
 
 def _too_long(length: int) -> Fault:

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import TypeAlias
 
-__all__ = ["BOM", "MAX_LINE", "MAX_RESULT_LINE", "RawLine", "count_lines", "is_blank", "split"]
+__all__ = [
+    "BOM",
+    "MAX_LINE",
+    "MAX_RESULT_LINE",
+    "PIECE",
+    "Piece",
+    "RawLine",
+    "count_lines",
+    "is_blank",
+    "lines_in",
+    "pieces",
+    "split",
+]
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes an input line may have."""
@@ -14,8 +26,14 @@ MAX_LINE = 16 * 1024 * 1024
 MAX_RESULT_LINE = 256 * 1024 * 1024
 """Bytes a result line may have: one of ten images in base64 takes tens of megabytes."""
 
+PIECE = 64 * 1024
+"""Bytes split together, so that they are still in the processor's cache when they are decoded."""
+
 RawLine: TypeAlias = tuple[int, int, bytes | None]
 """Offset and length in bytes, without the line's end, and the bytes: ``None`` if too many."""
+
+Piece: TypeAlias = tuple[int, int, bytes | None]
+"""Offset, length and bytes of some whole lines, or of one that is too long, without its end."""
 
 BOM = b"\xef\xbb\xbf"
 LF = 10
@@ -28,26 +46,52 @@ def split(chunks: Iterable[bytes], limit: int = MAX_LINE) -> Iterator[RawLine]:
     mark at the start is skipped: the first line then has the offset 3.  The
     bytes of a line longer than *limit* are dropped as they pass by.
     """
+    for offset, length, data in pieces(chunks, limit):
+        if data is None:
+            yield offset, length, None
+        else:
+            yield from lines_in(data, offset, limit)
+
+
+def lines_in(data: bytes, offset: int = 0, limit: int = MAX_LINE) -> Iterator[RawLine]:
+    """The lines of bytes that begin and end where lines do."""
+    crlf = b"\r" in data
+    # BytesIO neither copies the bytes nor makes their lines before they are asked for
+    for line in BytesIO(data):
+        size = len(line)
+        length = size - 1 if line[-1] == LF else size
+        if crlf and length < size and line.endswith(b"\r\n"):
+            length -= 1
+        yield offset, length, line[:length] if length <= limit else None
+        offset += size
+
+
+def pieces(chunks: Iterable[bytes], limit: int = MAX_LINE) -> Iterator[Piece]:
+    """The lines of :func:`split`, with their ends, as many together as arrived together.
+
+    Only a line that came in several parts may be told to be too long here.
+    """
     offset, rest = _after_bom(iter(chunks))
     held = _Held(limit)
     for chunk in rest:
-        crlf = b"\r" in chunk
-        # BytesIO neither copies the chunk nor makes its lines before they are asked for
-        pieces = BytesIO(chunk)
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            held.add(chunk)
+            continue
+        whole = chunk[:end]
         if held.size:
-            size = held.add(pieces.readline())
-            if not held.ended:
-                continue
-            yield offset, *held.take()
-            offset += size
-        for line in pieces:
-            size = len(line)
-            if line[-1] != LF:
-                held.add(line)
-                break
-            length = size - 2 if crlf and line.endswith(b"\r\n") else size - 1
-            yield offset, length, line[:length] if length <= limit else None
-            offset += size
+            first = whole.find(b"\n") + 1
+            if held.size + first > limit:
+                size = held.add(whole[:first])
+                yield offset, *held.take()
+                offset += size
+                whole = whole[first:]
+            else:
+                whole = held.joined(whole)
+        if whole:
+            yield offset, len(whole), whole
+            offset += len(whole)
+        held.add(chunk[end:])
     if held.size:
         yield offset, *held.take()
 
@@ -69,12 +113,19 @@ def _after_bom(chunks: Iterator[bytes]) -> tuple[int, Iterator[bytes]]:
         if len(head) >= len(BOM):
             break
     skipped = len(BOM) if head.startswith(BOM) else 0
-    return skipped, _chain(head[skipped:], chunks)
+    return skipped, _small(head[skipped:], chunks)
 
 
-def _chain(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from chunks
+def _small(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """*head* and *chunks*, in parts that are not too large to be worked on at once."""
+    yield from _cut(head)
+    for chunk in chunks:
+        yield from _cut(chunk)
+
+
+def _cut(chunk: bytes) -> Iterator[bytes]:
+    for start in range(0, len(chunk), PIECE):
+        yield chunk[start : start + PIECE]
 
 
 class _Held:
@@ -88,10 +139,6 @@ class _Held:
         self._limit = limit
         self.size = 0
 
-    @property
-    def ended(self) -> bool:
-        return self._end.endswith(b"\n")
-
     def add(self, piece: bytes) -> int:
         """Takes a piece, and tells the size of the line so far."""
         self.size += len(piece)
@@ -103,12 +150,21 @@ class _Held:
             self._data = bytearray()
         return self.size
 
+    def joined(self, whole: bytes) -> bytes:
+        """What is held, and *whole* after it; ready for the next."""
+        joined = b"".join((self._data, whole))
+        self._clear()
+        return joined
+
     def take(self) -> tuple[int, bytes | None]:
         """Length and bytes of the line without its end; ready for the next."""
-        end = 2 if self._end == b"\r\n" else int(self.ended)
+        end = 2 if self._end == b"\r\n" else int(self._end.endswith(b"\n"))
         length = self.size - end
         data = bytes(memoryview(self._data)[:length]) if length <= self._limit else None
+        self._clear()
+        return length, data
+
+    def _clear(self) -> None:
         self._data = bytearray()
         self._end = b""
         self.size = 0
-        return length, data
