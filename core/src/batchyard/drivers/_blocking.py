@@ -8,9 +8,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import closing
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
-
-import httpx
+from typing import Any, Self, TypeAlias, TypeVar
 
 from batchyard.drivers._clock import SystemClock
 from batchyard.drivers._exchange import (
@@ -25,6 +23,7 @@ from batchyard.drivers._exchange import (
     refused,
     translated,
 )
+from batchyard.drivers._http import httpx
 from batchyard.drivers._quiet import quiet
 from batchyard.drivers._transport import Transport
 from batchyard.effects import (
@@ -52,7 +51,7 @@ __all__ = ["Driver"]
 
 T = TypeVar("T")
 
-Scope = set[httpx.Response]
+Scope: TypeAlias = "set[httpx.Response]"
 """The replies a plan has opened and not read to their end."""
 
 

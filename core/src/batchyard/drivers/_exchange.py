@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import httpx
-
 import batchyard
+from batchyard.drivers._http import httpx
 from batchyard.effects import Request, Source
 from batchyard.errors import (
     APIConnectionError,
@@ -111,26 +110,31 @@ def translated(request: Request) -> Iterator[None]:
 
     Without the cause, which holds the request, and so the credential.
     """
-    host = httpx.URL(request.url).host
     try:
         yield
     except httpx.UnsupportedProtocol:
         raise refused(request) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise ConnectionRefusedByPeerError(
-            f"cannot connect to {host}: {str(error) or type(error).__name__}"
+            f"cannot connect to {_host(request)}: {str(error) or type(error).__name__}"
         ) from None
     except httpx.TimeoutException as error:
-        raise APITimeoutError(f"{host} took too long ({type(error).__name__})") from None
+        raise APITimeoutError(f"{_host(request)} took too long ({type(error).__name__})") from None
     except httpx.LocalProtocolError:
         # h11 quotes the header at fault, which may be the credential
         raise InputError("the request is not valid HTTP: check the key and extra headers") from None
     except httpx.TransportError as error:
         raise APIConnectionError(
-            f"the connection to {host} broke: {str(error) or type(error).__name__}"
+            f"the connection to {_host(request)} broke: {str(error) or type(error).__name__}"
         ) from None
     except httpx.DecodingError:
-        raise MalformedReplyError(f"{host} sent a body that cannot be decompressed") from None
+        raise MalformedReplyError(
+            f"{_host(request)} sent a body that cannot be decompressed"
+        ) from None
+
+
+def _host(request: Request) -> str:
+    return httpx.URL(request.url).host
 
 
 def called(function: Callable[[], T]) -> T:

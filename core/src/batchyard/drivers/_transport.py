@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpx
-
+from batchyard.drivers._http import httpx
 from batchyard.errors import ConfigError
 
 __all__ = ["Transport"]

@@ -6,8 +6,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from batchyard.effects import Plan, Request, Stream
+from batchyard.effects import Plan, Request, Source, Stream
 from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest, Ref
+from batchyard.steps._bodies import BytesSource
 from batchyard.steps._calls import fetch, json_body
 from batchyard.steps._content import download
 from batchyard.steps._multipart import FilePart, Multipart
@@ -17,6 +18,10 @@ from batchyard.steps.openai_wire._look_up import sought
 from batchyard.steps.openai_wire._wire import Wire
 
 __all__ = ["delete_file", "file_content", "find_file", "list_files", "retrieve_file", "upload_file"]
+
+
+SMALL = 64 * 1024
+"""Bytes of a form that is sent in one piece: what is in memory needs no trips to a thread."""
 
 
 async def upload_file(wire: Wire, call: Call, file: FileUpload) -> FileObject:
@@ -29,7 +34,10 @@ async def upload_file(wire: Wire, call: Call, file: FileUpload) -> FileObject:
 
     async def send() -> FileObject:
         form = Multipart(_fields(file, call), _part(file))
-        request = await wire.request(call, "POST", wire.url("files"), form, form.content_type)
+        body: bytes | Source = form
+        if isinstance(file.source, BytesSource) and form.length <= SMALL:
+            body = b"".join(form.chunks())
+        request = await wire.request(call, "POST", wire.url("files"), body, form.content_type)
         return await fetch(FileObject, request, wire.refuse)
 
     if call.marker is None:
