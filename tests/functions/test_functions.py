@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 import batchyard
 from batchyard import functions
-from batchyard.errors import AuthenticationError, ConfigError, UnknownPluginError
+from batchyard.errors import AuthenticationError, ConfigError, InputError, UnknownPluginError
 from batchyard.functions import _asynchronous, _clients, _synchronous
 from batchyard_openai.emulator import OpenAIEmulator
 from tests.client.requests import chat_lines
@@ -74,6 +74,30 @@ def test_a_file_and_a_batch_live_their_lives_under_litellms_names(called: Called
     assert called("cancel_batch", batch.id).status == "cancelling"
     assert called("file_delete", file.id).deleted
     assert OfficialBatch.model_validate(batch.model_dump()).id == batch.id
+
+
+def test_metadata_is_taken_where_litellm_takes_it(called: Called) -> None:
+    file = called("create_file", file=chat_lines(1), metadata={"team": "a"})
+    for name in ("file_retrieve", "file_content"):
+        called(name, file.id, metadata={"team": "a"})
+    batch = called("create_batch", "24h", CHAT, file.id)
+    assert called("retrieve_batch", batch.id, metadata={"team": "a"}).metadata is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": "x"}, "timeout must be a number"),
+        ({"max_retries": -1}, "max_retries must be a number"),
+    ],
+)
+def test_options_that_are_no_numbers_are_refused(
+    called: Called, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        called("retrieve_batch", "batch_1", **options)
+    with pytest.raises(InputError, match="an id is a string, not NoneType"):
+        called("retrieve_batch", None)
 
 
 def test_content_is_read_as_the_official_package_hands_it_over(

@@ -26,6 +26,6 @@ def main(ctx: click.Context) -> None:
         ctx.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
-def _interrupted(number: int, frame: object) -> NoReturn:
+def _interrupted(*_signal: object) -> NoReturn:
     """End as on Ctrl-C: temporary files go, and the user is told how to go on."""
     raise KeyboardInterrupt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -62,7 +63,7 @@ def command(
         echo(f"listening on {url}")
         echo("point clients at it with:")
         for variable, value in variables.items():
-            echo(f"  export {variable}={value}")
+            echo(f"  export {variable}={shlex.quote(value)}")
 
     try:
         emulator.run(port, host, announce)

@@ -54,6 +54,7 @@ class Clients(Generic[C]):
         """A lease on the client, and clients that are to be closed."""
         with self._lock:
             registry = self._registry = self._registry or Registry()
+            settings = _ours(registry, provider, settings)
             key = _digest(registry, provider, settings)
             lease = self._leases.get(key)
             if lease is None:
@@ -85,6 +86,17 @@ class Clients(Generic[C]):
             if not lease.uses:
                 closing.append(lease.client)
         return closing
+
+
+def _ours(
+    registry: Registry, provider: str | None, settings: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """LiteLLM writes a provider's own settings with its name before them; ours have none."""
+    names = {info.name for info in registry.installed("providers")}
+    if provider not in names:
+        return settings
+    prefix = f"{registry.provider(provider).name}_"
+    return {name.removeprefix(prefix): value for name, value in settings.items()}
 
 
 def _digest(registry: Registry, provider: str | None, settings: Mapping[str, Any]) -> str:

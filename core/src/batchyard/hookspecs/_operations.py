@@ -119,7 +119,9 @@ class ProviderSpec:
     def file_content(self, call: Call, file: Ref) -> Stream[bytes]:  # type: ignore[empty-body]
         """The file's bytes, in pieces: OpenAI-shaped JSONL whatever the provider stores.
 
-        How the pieces are cut carries no meaning.
+        How the pieces are cut carries no meaning.  ``file.provider_state`` is
+        the file's own or, for a batch's input, output and error file, the
+        batch's; where only an id is known it is ``None``, so the id must do.
 
         Example::
 
@@ -141,6 +143,8 @@ class ProviderSpec:
     def create_batch(self, call: Call, batch: BatchRequest) -> Plan[Batch]:  # type: ignore[empty-body]
         """Create a batch of an uploaded file.
 
+        ``batch.models`` are the models of the lines where the client has seen
+        them, and empty where it has not: another process may have uploaded.
         It must not be made twice: use ``steps.create_once`` unless the service
         keeps an idempotency key.  With ``call.marker`` the batch carries the
         marker, so that :meth:`find_batch` finds it.

@@ -41,7 +41,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A file or a batch by its provider id, with the state that the provider gave it."""
+    """A file or a batch by its provider id, with the state that the provider gave it.
+
+    A batch's files come with the batch's state, and an id that a caller kept
+    comes with none.
+    """
 
     id: str
     provider_state: Mapping[str, Any] | None = field(default=None, repr=False)

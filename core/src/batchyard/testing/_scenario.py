@@ -19,11 +19,13 @@ class Exchange:
     ``pattern`` is a regular expression that is looked for in ``"METHOD URL"``.
     Leave the host out of it: the drivers are tried against a server of the
     suite's own.  ``body`` says whether the request's body is right.
+    ``empty_is_right`` of a reply for which ``{}`` stands as well: an empty list, at some services.
     """
 
     pattern: str
     reply: Reply
     body: Callable[[bytes], bool] | None = None
+    empty_is_right: bool = False
 
     def fits(self, request: Request) -> bool:
         return re.search(self.pattern, f"{request.method} {request.url}") is not None
