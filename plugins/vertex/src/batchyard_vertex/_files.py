@@ -1,0 +1,129 @@
+"""Files: objects in the account's bucket, and what jobs write there."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from urllib.parse import quote, unquote
+
+from batchyard.effects import Blocking, Now
+from batchyard.errors import InputError, NotFoundError, UnsupportedError
+from batchyard.models import FileDeleted, FileObject, FileUpload, Page, PageRequest
+from batchyard.steps import BytesSource, json_body
+from batchyard_vertex._input_file import Translated, translated
+from batchyard_vertex._names import Places, file_id_at, token_of
+from batchyard_vertex._storage import Bucket, StoredObject
+from batchyard_vertex._wire import Wire
+
+__all__ = ["delete_input", "find_file", "list_files", "retrieve_input", "upload_file"]
+
+SKEW = 60
+"""Seconds by which Google's clock may be behind ours."""
+
+
+async def upload_file(wire: Wire, places: Places, file: FileUpload) -> FileObject:
+    """Translate the file and store it, beside its original and the map of its ids.
+
+    The record comes last: a file without one is not there.
+    """
+    if file.purpose != "batch":
+        raise UnsupportedError(f"Vertex keeps files for batches, not for {file.purpose!r}")
+    if file.expires_after is not None:
+        raise UnsupportedError(
+            "objects in a bucket do not expire one by one: give the bucket a lifecycle rule",
+            param="expires_after",
+        )
+    models = wire.settings.models
+    made: Translated = await Blocking(lambda: translated(file.source, models))
+    file_id = file_id_at(await Now(), token_of(wire.call.marker))
+    bucket = Bucket(wire)
+    await bucket.store(places.original(file_id), file.source)
+    await bucket.store(places.input(file_id), made.source)
+    await bucket.store(places.ids(file_id), BytesSource(made.ids))
+    about = {
+        "filename": quote(file.filename),
+        "bytes": str(file.source.length),
+        "lines": str(made.lines),
+        "left_out": str(made.left_out),
+        "model": made.model,
+        "endpoint": made.endpoint,
+    }
+    await bucket.store(places.record(file_id), BytesSource(json_body(about)), about)
+    return await retrieve_input(wire, places, file_id)
+
+
+async def retrieve_input(wire: Wire, places: Places, file_id: str) -> FileObject:
+    try:
+        record = await Bucket(wire).metadata(places.record(file_id))
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"there is no file {file_id!r}", status=error.status, code=error.code, param="file_id"
+        ) from None
+    return _file(file_id, record)
+
+
+def _file(file_id: str, record: StoredObject) -> FileObject:
+    about = record.metadata or {}
+    state = {
+        name: about[name] for name in ("lines", "left_out", "model", "endpoint") if name in about
+    }
+    size = about.get("bytes", "")
+    return FileObject.model_validate(
+        {
+            "id": file_id,
+            "bytes": int(size) if size.isdecimal() and len(size) < 16 else None,
+            "created_at": record.time_created,
+            "filename": unquote(about.get("filename", "")) or None,
+            "purpose": "batch",
+            "status": "processed",
+            "provider_state": state,
+        }
+    )
+
+
+async def delete_input(wire: Wire, places: Places, file_id: str) -> FileDeleted:
+    """Delete the lines.  The map of ids stays: the results of jobs are read with it."""
+    bucket = Bucket(wire)
+    # the record last: while it is there, a delete that broke off can be called again
+    await bucket.delete(places.original(file_id))
+    await bucket.delete(places.input(file_id))
+    if not await bucket.delete(places.record(file_id)):
+        raise NotFoundError(f"there is no file {file_id!r}", status=404, param="file_id")
+    return FileDeleted(id=file_id)
+
+
+async def list_files(wire: Wire, places: Places, page: PageRequest) -> Page[FileObject]:
+    """Input files, newest first: that is the order of their names."""
+    if page.order == "asc":
+        raise InputError("Vertex lists files newest first, and not otherwise", param="order")
+    if page.purpose not in {None, "batch"}:
+        return Page[FileObject](data=[])
+    after = f"{places.record(page.after)}~" if page.after else None
+    listing = await Bucket(wire).list(places.records, after=after, limit=page.limit or 1000)
+    files = []
+    for item in listing.items:
+        file_id = places.file_of_record(item.name)
+        if file_id is not None:
+            files.append(_file(file_id, item))
+    return Page[FileObject](
+        data=files,
+        first_id=files[0].id if files else None,
+        last_id=files[-1].id if files else None,
+        has_more=bool(listing.next_page_token),
+    )
+
+
+async def find_file(
+    wire: Wire, places: Places, marker: str, since: float | None
+) -> FileObject | None:
+    """The newest file with the marker in its name, and whole: only then has it a record."""
+    token = token_of(marker)
+    glob = f"{places.records}file-*-{token}.json"
+    async with aclosing(Bucket(wire).walk(places.records, glob)) as found:
+        async for item in found:
+            file_id = places.file_of_record(item.name)
+            if file_id is None or not file_id.endswith(f"-{token}"):
+                continue
+            file = _file(file_id, item)
+            if since is None or (file.created_at or since) >= since - SKEW:
+                return file
+    return None

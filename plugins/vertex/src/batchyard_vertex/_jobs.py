@@ -1,0 +1,185 @@
+"""Batch prediction jobs (Vertex AI API, BatchPredictionJob), and batches made of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from batchyard.models import Batch, BatchError, BatchErrors, RequestCounts
+from batchyard_vertex._labels import PREFIX, metadata_of
+from batchyard_vertex._names import JobId, Places, job_id
+from batchyard_vertex._tolerance import Optional, Resource
+
+__all__ = ["ENDPOINTS", "Job", "JobList", "batch_of", "input_of"]
+
+log = logging.getLogger(__name__)
+
+ENDPOINTS: Mapping[str, str] = {"/v1/chat/completions": "chat-completions"}
+"""What can be batched, and how a job's label says so."""
+
+_STATUSES = {
+    "UNSPECIFIED": "validating",
+    "QUEUED": "validating",
+    "PENDING": "validating",
+    "RUNNING": "in_progress",
+    "PAUSED": "in_progress",
+    "UPDATING": "in_progress",
+    "SUCCEEDED": "completed",
+    "PARTIALLY_SUCCEEDED": "completed",
+    "FAILED": "failed",
+    "CANCELLING": "cancelling",
+    "CANCELLED": "cancelled",
+    "EXPIRED": "expired",
+}
+
+_CODES = {
+    1: "CANCELLED",
+    3: "INVALID_ARGUMENT",
+    5: "NOT_FOUND",
+    7: "PERMISSION_DENIED",
+    8: "RESOURCE_EXHAUSTED",
+    9: "FAILED_PRECONDITION",
+    13: "INTERNAL",
+    14: "UNAVAILABLE",
+}
+"""Names of google.rpc.Code."""
+
+
+class _Source(Resource):
+    # seen as a plain text too
+    uris: Optional[list[str] | str] = None
+
+
+class _Input(Resource):
+    gcs_source: Optional[_Source] = None
+
+
+class _Output(Resource):
+    gcs_output_directory: Optional[str] = None
+
+
+class _Error(Resource):
+    code: Optional[int] = None
+    message: Optional[str] = None
+
+
+class _Stats(Resource):
+    """Text on the wire; a count that is absent is 0, and -1 is not known."""
+
+    successful_count: Optional[int] = None
+    failed_count: Optional[int] = None
+    incomplete_count: Optional[int] = None
+
+
+class Job(Resource):
+    """A job.  Its name has the number of the project, and not its id."""
+
+    name: str = Field(pattern=r"/locations/[a-z0-9-]+/batchPredictionJobs/\d{1,20}$")
+    display_name: Optional[str] = None
+    model: Optional[str] = None
+    state: Optional[str] = None
+    create_time: Optional[str] = None
+    start_time: Optional[str] = None
+    end_time: Optional[str] = None
+    labels: Optional[dict[str, str]] = None
+    input_config: Optional[_Input] = None
+    output_info: Optional[_Output] = None
+    error: Optional[_Error] = None
+    completion_stats: Optional[_Stats] = None
+
+    @property
+    def id(self) -> JobId:
+        return job_id(self.name, "")
+
+    @property
+    def status(self) -> str:
+        """OpenAI's word; a state that nobody knows is one of a job that still runs."""
+        state = (self.state or "").removeprefix("JOB_STATE_")
+        if state not in _STATUSES:
+            log.warning("a job is in the unknown state %r; it is taken to run", self.state)
+        return _STATUSES.get(state, "in_progress")
+
+    def label(self, name: str) -> str | None:
+        return (self.labels or {}).get(f"{PREFIX}-{name}")
+
+    @property
+    def directory(self) -> str | None:
+        return self.output_info.gcs_output_directory if self.output_info else None
+
+
+class JobList(Resource):
+    """A page of jobs; ``{}`` when there are none."""
+
+    batch_prediction_jobs: list[Job] = Field(default_factory=list)
+    next_page_token: Optional[str] = None
+
+
+def input_of(job: Job, places: Places) -> str | None:
+    """The input file of a job, if it is one of the account's."""
+    source = job.input_config.gcs_source if job.input_config else None
+    uris = source.uris if source else None
+    first = uris if isinstance(uris, str) else uris[0] if uris else ""
+    return places.file_of_input(first)
+
+
+def batch_of(job: Job, places: Places) -> Batch:
+    """The job as OpenAI would show it."""
+    status = job.status
+    output = places.own(job.directory) if job.directory else None
+    ended = status in {"completed", "failed", "cancelled", "expired"}
+    # rows that were not carried out are in the error file, written or not
+    written_off = status in {"cancelled", "expired"}
+    file_id = input_of(job, places)
+    return Batch(
+        id=job.id.id,
+        endpoint=_endpoint(job),
+        model=(job.model or "").rpartition("/")[2] or None,
+        errors=_errors(job),
+        input_file_id=file_id,
+        completion_window="24h",
+        status=status,
+        output_file_id=job.id.file("output") if ended and output else None,
+        error_file_id=job.id.file("error") if ended and (output or written_off) else None,
+        request_counts=_counts(job),
+        metadata=metadata_of(job.labels or {}),
+        provider_state={"job": job.name, "input": file_id, "output": output, "status": status},
+        **_times(job, status),
+    )
+
+
+def _endpoint(job: Job) -> str | None:
+    label = job.label("endpoint")
+    return next((url for url, name in ENDPOINTS.items() if name == label), None)
+
+
+def _errors(job: Job) -> BatchErrors | None:
+    if job.error is None or job.status != "failed":
+        return None
+    code = job.error.code
+    name = _CODES.get(code, str(code)) if code is not None else None
+    return BatchErrors(data=[BatchError(code=name, message=job.error.message)])
+
+
+def _counts(job: Job) -> RequestCounts:
+    """What the service counted, and the lines that it never got to see."""
+    stats = job.completion_stats or _Stats()
+    left_out = _number(job.label("left-out"))
+    completed = max(0, stats.successful_count or 0)
+    failed = max(0, stats.failed_count or 0) + left_out
+    rest = max(0, stats.incomplete_count or 0)
+    total = _number(job.label("lines")) or completed + failed + rest
+    return RequestCounts(total=total, completed=completed, failed=failed)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 12 else 0
+
+
+def _times(job: Job, status: str) -> dict[str, Any]:
+    times: dict[str, Any] = {"created_at": job.create_time, "in_progress_at": job.start_time}
+    if status in {"completed", "failed", "cancelled", "expired"}:
+        times[f"{status}_at"] = job.end_time
+    return times

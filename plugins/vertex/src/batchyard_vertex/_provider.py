@@ -1,0 +1,138 @@
+"""Vertex AI's Gemini batches, as hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import ClassVar
+
+from batchyard.effects import Stream
+from batchyard.hookspecs import hookimpl
+from batchyard.models import (
+    Batch,
+    BatchRequest,
+    Call,
+    FileDeleted,
+    FileObject,
+    FileUpload,
+    Finding,
+    Limits,
+    Page,
+    PageRequest,
+    Ref,
+)
+from batchyard_vertex import _batches, _check, _files
+from batchyard_vertex._credentials import Credentials
+from batchyard_vertex._jobs import ENDPOINTS
+from batchyard_vertex._names import Places, ResultId, parse_file_id
+from batchyard_vertex._results import result_lines
+from batchyard_vertex._settings import Settings as VertexSettings
+from batchyard_vertex._storage import Bucket
+from batchyard_vertex._wire import Wire
+
+__all__ = ["Vertex"]
+
+
+class Vertex:
+    """A project's batch prediction jobs, with files in a bucket of its own."""
+
+    name: ClassVar[str] = "vertex"
+    aliases: ClassVar[tuple[str, ...]] = ("vertex_ai",)
+    Settings = VertexSettings
+
+    def __init__(self, settings: VertexSettings) -> None:
+        self._settings = settings
+        self._credentials = Credentials(settings)
+        self._places = Places(settings)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> VertexSettings | None:
+        return VertexSettings.from_environment(environ)
+
+    def _wire(self, call: Call) -> Wire:
+        return Wire(self._settings, self._credentials, call)
+
+    @hookimpl
+    async def upload_file(self, call: Call, file: FileUpload) -> FileObject:
+        return await _files.upload_file(self._wire(call), self._places, file)
+
+    @hookimpl
+    async def retrieve_file(self, call: Call, file: Ref) -> FileObject:
+        """Of results, the size is not known: they are translated as they are read."""
+        known = parse_file_id(file.id)
+        if isinstance(known, str):
+            return await _files.retrieve_input(self._wire(call), self._places, known)
+        job = await _batches.retrieve_job(self._wire(call), self._places, known.job)
+        return _batches.result_file(job, known)
+
+    @hookimpl
+    async def delete_file(self, call: Call, file: Ref) -> FileDeleted:
+        known = parse_file_id(file.id)
+        wire = self._wire(call)
+        if isinstance(known, str):
+            return await _files.delete_input(wire, self._places, known)
+        ended = await _batches.ended_job(wire, self._places, file, known)
+        ended.check()
+        bucket = Bucket(wire)
+        if ended.output is not None:
+            async with aclosing(bucket.walk(f"{ended.output.rstrip('/')}/")) as found:
+                async for one in found:
+                    await bucket.delete(one.name)
+        return FileDeleted(id=file.id)
+
+    @hookimpl
+    async def list_files(self, call: Call, page: PageRequest) -> Page[FileObject]:
+        return await _files.list_files(self._wire(call), self._places, page)
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        known = parse_file_id(file.id)
+        wire = self._wire(call)
+        bucket = Bucket(wire)
+        if isinstance(known, ResultId):
+            ended = await _batches.ended_job(wire, self._places, file, known)
+            content = result_lines(bucket, self._places, known, ended)
+        else:
+            content = bucket.content(self._places.original(known))
+        async with aclosing(content):
+            async for piece in content:
+                yield piece
+
+    @hookimpl
+    async def create_batch(self, call: Call, batch: BatchRequest) -> Batch:
+        return await _batches.create_batch(self._wire(call), self._places, batch)
+
+    @hookimpl
+    async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
+        return await _batches.retrieve_batch(self._wire(call), self._places, batch)
+
+    @hookimpl
+    async def cancel_batch(self, call: Call, batch: Ref) -> Batch:
+        return await _batches.cancel_batch(self._wire(call), self._places, batch)
+
+    @hookimpl
+    async def list_batches(self, call: Call, page: PageRequest) -> Page[Batch]:
+        return await _batches.list_batches(self._wire(call), self._places, page)
+
+    @hookimpl
+    async def find_file(self, call: Call, marker: str, since: float | None) -> FileObject | None:
+        return await _files.find_file(self._wire(call), self._places, marker, since)
+
+    @hookimpl
+    async def find_batch(
+        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+    ) -> Batch | None:
+        return await _batches.find_batch(self._wire(call), self._places, marker, input_file, since)
+
+    @hookimpl
+    def limits(self, endpoint: str | None, model: str | None) -> Limits:
+        """200,000 requests and 1 GB a file (Vertex AI, batch inference with Gemini)."""
+        return Limits(
+            max_lines=self._settings.max_lines,
+            max_bytes=self._settings.max_bytes,
+            endpoints=tuple(ENDPOINTS),
+        )
+
+    @hookimpl
+    async def check_account(self, call: Call) -> list[Finding]:
+        return await _check.check_account(self._wire(call))
