@@ -54,7 +54,10 @@ RULES = [
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\b_streams_async\b", "_streams"),
     (r"\bAsync(Batches|Client|Content|Driver|Files|Pager|Results)\b", r"\1"),
-    (r"\ba((?:create|retrieve|cancel|list)_batch(?:es)?|create_file|close_clients|file_[a-z]+)\b", r"\1"),
+    (
+        r"\ba((?:create|retrieve|cancel|list)_batch(?:es)?|create_file|close_clients|file_[a-z]+)\b",
+        r"\1",
+    ),
     (r"\bASYNC\b", "async"),
     (r"\bAWAIT\b", "await"),
 ]

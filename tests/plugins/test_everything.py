@@ -33,7 +33,10 @@ from everything.middleware import Timing
 
 lines = b"".join(
     json.dumps({
-        "custom_id": name, "method": "POST", "url": "/v1/responses", "body": {"model": "m", "input": "x"}
+        "custom_id": name,
+        "method": "POST",
+        "url": "/v1/responses",
+        "body": {"model": "m", "input": "x"},
     }).encode() + b"\\n"
     for name in ("a", "b")
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from batchyard.errors import InputError
-from batchyard.models import Batch, Call, ExpiresAfter, FileObject, Ref
+from batchyard.models import Batch, Call, ExpiresAfter, FileObject, PageRequest, Ref
 
-__all__ = ["CallOptions", "call_of", "expires_of", "ref_of"]
+__all__ = ["CallOptions", "call_of", "expires_of", "page_of", "ref_of"]
 
 KNOWN = frozenset({"timeout", "max_retries", "extra_headers", "extra_body"})
 
@@ -45,6 +45,17 @@ def call_of(
         extra_body=options.get("extra_body") or {},
         marker=marker,
     )
+
+
+def page_of(
+    after: str | None,
+    limit: int | None,
+    order: Literal["asc", "desc"] | None = None,
+    purpose: str | None = None,
+) -> PageRequest:
+    """Which page is asked for.  Raises :class:`InputError` for a page of nothing."""
+    _check_number("limit", limit, 1)
+    return PageRequest(after, limit, order, purpose)
 
 
 def _check_number(name: str, value: object, least: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from batchyard.client._collect import collect, end_of, size_of
 from batchyard.client._join import Join
-from batchyard.client._options import CallOptions, call_of, expires_of, ref_of
+from batchyard.client._options import CallOptions, call_of, expires_of, page_of, ref_of
 from batchyard.client._plans import (
     Polling,
     batch_marker,
@@ -39,7 +39,6 @@ from batchyard.models import (
     FileUpload,
     Finding,
     Limits,
-    PageRequest,
 )
 from batchyard.registry import Registry
 from batchyard.steps import FileContent, PathSource
@@ -195,7 +194,7 @@ class Files:
     ) -> Pager[FileObject]:
         """The files, newest first; ``limit`` is the size of a page, and all pages are walked."""
         call = call_of(self._account.name, self._options, options)
-        first = PageRequest(after, limit, order, purpose)
+        first = page_of(after, limit, order, purpose)
         return Pager(self._driver, lambda page: self._account.list_files(call, page), first)
 
     def content(self, file_id: str | FileObject, **options: Any) -> Content:
@@ -284,7 +283,7 @@ class Batches:
         return Pager(
             self._driver,
             lambda page: self._account.list_batches(call, page),
-            PageRequest(after, limit),
+            page_of(after, limit),
         )
 
     def wait(
