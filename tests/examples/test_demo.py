@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.style.repository import ROOT
 
 
@@ -25,8 +27,9 @@ def custom_ids(path: Path) -> set[str]:
     return {json.loads(line)["custom_id"] for line in path.read_text("utf-8").splitlines()}
 
 
-def test_the_demo_answers_every_request_but_those_that_are_to_be_refused() -> None:
-    done = demo("openai")
+@pytest.mark.parametrize("provider", ["azure", "openai", "vertex"])
+def test_the_demo_answers_every_request_but_those_that_are_to_be_refused(provider: str) -> None:
+    done = demo(provider)
     assert done.returncode == 0, done.stderr
     assert "lines     518 = 505 ok + 13 error" in done.stdout.splitlines()
     everything = custom_ids(ROOT / "examples" / "reviews.jsonl")

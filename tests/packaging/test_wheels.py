@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"core": "batchyard", "openai": "batchyard_openai"}
+PACKAGES = {
+    "core": "batchyard",
+    "azure": "batchyard_azure",
+    "openai": "batchyard_openai",
+    "vertex": "batchyard_vertex",
+}
 
 
 def names(wheel: Path) -> list[str]:
@@ -73,12 +78,24 @@ def test_core_brings_the_command_and_needs_no_provider(wheels: dict[str, Path]) 
     assert [n for n in needs if n.startswith(("batchyard", "openai"))] == own_extras
 
 
-def test_the_provider_is_found_by_its_entry_points(wheels: dict[str, Path]) -> None:
-    points = of_dist_info(wheels["openai"], "entry_points.txt")
-    assert re.search(r"\[batchyard\.providers\]\nopenai = batchyard_openai:OpenAI\n", points)
-    assert re.search(r"\[batchyard\.emulators\]\nopenai = batchyard_openai\.", points)
+PROVIDERS = {"azure": "Azure", "openai": "OpenAI", "vertex": "Vertex"}
 
 
-def test_the_provider_needs_core_and_no_vendors_sdk(wheels: dict[str, Path]) -> None:
-    needs = metadata(wheels["openai"]).get_all("Requires-Dist") or []
-    assert {re.split(r"[^\w-]", need)[0] for need in needs} == {"batchyard"}
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_provider_is_found_by_its_entry_points(wheels: dict[str, Path], name: str) -> None:
+    points = of_dist_info(wheels[name], "entry_points.txt")
+    provider = rf"{name} = batchyard_{name}:{PROVIDERS[name]}\n"
+    assert re.search(rf"\[batchyard\.providers\]\n{provider}", points)
+    assert re.search(rf"\[batchyard\.emulators\]\n{name} = batchyard_{name}\.", points)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("azure", set()), ("openai", set()), ("vertex", {"google-auth", "msgspec"})],
+)
+def test_a_provider_needs_core_and_no_vendors_sdk(
+    wheels: dict[str, Path], name: str, others: set[str]
+) -> None:
+    needs = metadata(wheels[name]).get_all("Requires-Dist") or []
+    always = {re.split(r"[^\w-]", need)[0] for need in needs if "extra ==" not in need}
+    assert always == {"batchyard", *others}
