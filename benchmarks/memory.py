@@ -81,13 +81,13 @@ def peak() -> float:
 
 def blocking(url: str, size: int) -> None:
     with Client("openai", api_key="sk-benchmark", base_url=url) as client:
-        file = client.files.create(Made(size))
+        file = client.files.create(Made(size), validate=False)
         assert sum(map(len, client.files.content(file))) == file.bytes
 
 
 async def awaiting(url: str, size: int) -> None:
     async with AsyncClient("openai", api_key="sk-benchmark", base_url=url) as client:
-        file = await client.files.create(Made(size))
+        file = await client.files.create(Made(size), validate=False)
         total = 0
         async for piece in client.files.content(file):
             total += len(piece)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,37 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from batchyard_openai.emulator import OpenAIEmulator
 from tests.client.requests import chat_lines
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("*/README.md"))]
+from tests.docs.pages import PAGES, blocks, name_of
 
 
-def blocks(page: Path) -> Iterator[tuple[str, str]]:
-    text = page.read_text(encoding="utf-8")
-    for number, match in enumerate(
-        re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL), 1
-    ):
-        yield f"{page.relative_to(ROOT)}-{number}", match[1]
+def snippets() -> Iterator[object]:
+    for page in PAGES:
+        found = [one.text for one in blocks(page) if one.language == "python" and not one.file]
+        if page.parent.name == "reference" and found:
+            # made from docstrings, whose examples are tried one by one in tests/contract
+            yield pytest.param("\n".join(found), id=name_of(page))
+            continue
+        for number, text in enumerate(found, 1):
+            yield pytest.param(text, id=f"{name_of(page)}-{number}")
 
 
-@pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    emulator = OpenAIEmulator()
-    with emulator.serve() as server:
-        yield {**os.environ, **emulator.environment(server.url)}
-
-
-@pytest.mark.parametrize(
-    "code", [pytest.param(code, id=name) for page in PAGES for name, code in blocks(page)]
-)
-def test_the_block_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", list(snippets()))
+def test_the_block_runs(code: str, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(chat_lines(3))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=tmp_path,
-        env=environment,
+        env=environ,
         capture_output=True,
         text=True,
         check=False,
@@ -50,7 +39,11 @@ def test_the_block_runs(code: str, environment: dict[str, str], tmp_path: Path) 
     assert done.stderr == ""
 
 
-def test_every_link_of_the_docs_leads_somewhere() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} -> {target}"
+def test_a_block_of_code_says_its_language() -> None:
+    silent = [
+        f"{name_of(page)}: {block.text[:40]!r}"
+        for page in PAGES
+        for block in blocks(page)
+        if not block.language and "import " in block.text
+    ]
+    assert silent == []
