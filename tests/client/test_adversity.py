@@ -15,6 +15,7 @@ from batchyard.errors import (
     InputError,
     InvalidLinesError,
     LineProblem,
+    NotFoundError,
     WaitTimeoutError,
 )
 from batchyard.hookspecs import hookimpl
@@ -107,6 +108,23 @@ def test_an_odd_reply_does_not_end_a_wait(service: Service, fault: str) -> None:
         file = await settled(client.files.create(chat_lines(1)))
         batch = await settled(client.batches.create(file, CHAT))
         assert (await settled(client.batches.wait(batch))).status == "completed"
+
+    service.run(body)
+
+
+def test_a_batch_of_ones_own_is_looked_for_longer_than_an_id_that_may_be_mistyped(
+    service: Service,
+) -> None:
+    service.emulator.faults.add(Fault.parse("GET /v1/batches/* 404 times=always"))
+
+    async def body(client: Any) -> None:
+        file = await settled(client.files.create(chat_lines(1)))
+        batch = await settled(client.batches.create(file, CHAT))
+        for one, least, most in ((batch, 60, 100), (batch.id, 15, 40)):
+            before = service.clock.now()
+            with pytest.raises(NotFoundError):
+                await settled(client.batches.wait(one))
+            assert least <= service.clock.now() - before < most
 
     service.run(body)
 

@@ -16,6 +16,8 @@ from batchyard.client._collect import collect, end_of, size_of
 from batchyard.client._join import Join
 from batchyard.client._options import CallOptions, call_of, expires_of, page_of, ref_of
 from batchyard.client._plans import (
+    NAMED,
+    YOUNG,
     Polling,
     batch_marker,
     create,
@@ -312,7 +314,8 @@ class AsyncBatches:
             once = replace(call, timeout=bounded, max_retries=0)
             return self._account.retrieve_batch(once, batch)
 
-        async for seen in self._driver.stream(watch(self._account, look, polling)):
+        young = YOUNG if isinstance(batch_id, Batch) else NAMED
+        async for seen in self._driver.stream(watch(self._account, look, polling, young)):
             if on_progress is not None:
                 await _answered(on_progress(seen))
         assert seen is not None  # noqa: S101 - the stream ends only after it has seen the batch

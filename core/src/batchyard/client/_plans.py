@@ -29,6 +29,8 @@ from batchyard.models import (
 from batchyard.registry import Account
 
 __all__ = [
+    "NAMED",
+    "YOUNG",
     "Polling",
     "batch_marker",
     "create",
@@ -41,8 +43,11 @@ __all__ = [
 
 log = logging.getLogger("batchyard.client")
 
-YOUNG = 15.0
-"""Seconds for which a batch that cannot be found may just not be visible yet."""
+YOUNG = 60.0
+"""Seconds for which a batch of one's own that cannot be found may just not be visible yet."""
+
+NAMED = 15.0
+"""The same for a batch of which only an id is known: it may as well be mistyped."""
 
 HONOURED = 7 * 24 * 3600.0
 """Seconds for which an idempotency key is looked for."""
@@ -176,11 +181,15 @@ class Polling:
 
 
 async def watch(
-    account: Account, retrieve: Callable[[float], Plan[Batch]], polling: Polling
+    account: Account,
+    retrieve: Callable[[float], Plan[Batch]],
+    polling: Polling,
+    young: float = NAMED,
 ) -> Stream[Batch]:
     """The batch as it is seen, again and again until it has ended.
 
-    ``retrieve`` is given the seconds that one look may take.
+    ``retrieve`` is given the seconds that one look may take; for ``young``
+    seconds a batch that is not found is looked for again.
     A failure that may pass is waited out, however long it takes: the batch goes
     on meanwhile.  Raises :class:`WaitTimeoutError` when the caller's time runs out.
     """
@@ -192,7 +201,7 @@ async def watch(
         try:
             batch = await retrieve(await _time_to_look(began, polling.timeout))
         except BatchyardError as error:
-            if not _passing(error, seen, await Now() - began):
+            if not _passing(error, seen, young=await Now() - began < young):
                 raise
             log.warning("looking again at the batch in %.0f s: %s", pause, error)
             wait = min(max(pause, error.retry_after or 0), PATIENCE)
@@ -220,9 +229,9 @@ def _jitter() -> float:
     return random.uniform(0.9, 1.1)  # noqa: S311 - it keeps no secret
 
 
-def _passing(error: BatchyardError, seen: Batch | None, waited: float) -> bool:
+def _passing(error: BatchyardError, seen: Batch | None, *, young: bool) -> bool:
     if isinstance(error, NotFoundError):
-        return seen is None and waited < YOUNG
+        return seen is None and young
     return error.retryable
 
 
