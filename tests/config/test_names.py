@@ -96,6 +96,18 @@ def test_a_default_account_that_exists_nowhere_is_found_in_the_file(desk: Desk) 
     assert desk.resolve("one").name == "one"
 
 
+def test_a_default_account_without_any_account_is_found_in_the_file_too(desk: Desk) -> None:
+    desk.write('default_account = "zz"')
+    with pytest.raises(ConfigError, match=r"^batchyard.toml: default_account: .* accounts: none;"):
+        desk.resolve()
+
+
+def test_an_account_without_a_provider_is_told_to_name_one(desk: Desk) -> None:
+    desk.write('[accounts.mine]\nkey = "k"')
+    with pytest.raises(ConfigError, match=r"accounts.mine.provider: .* give it provider = "):
+        desk.resolve("mine")
+
+
 def test_without_a_configuration_a_name_is_a_providers(desk: Desk) -> None:
     with pytest.raises(UnknownPluginError, match="did you mean 'acme'"):
         desk.resolve("acne")

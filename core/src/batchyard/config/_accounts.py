@@ -97,9 +97,10 @@ def _model(registry: Registry, provider: str, table: AccountTable | None) -> typ
     except UnknownPluginError as error:
         if table is None:
             raise
-        raise ConfigError(
-            f"{table.called(('provider',))}: {error.message}", param="provider"
-        ) from None
+        said = error.message
+        if provider == table.name:
+            said = f"the account is of no provider that is installed; give it provider = … ({said})"
+        raise ConfigError(f"{table.called(('provider',))}: {said}", param="provider") from None
 
 
 def _followed(
@@ -145,10 +146,10 @@ def _named(registry: Registry, config: Configuration, name: str, said_by: str = 
     if table is not None:
         return Chosen(table.name, table.provider, table)
     providers = tuple(dict.fromkeys(one.name for one in registry.installed("providers")))
-    if name not in providers and config.names:
+    if name not in providers and (config.names or said_by):
         raise ConfigError(
             f"{said_by}there is no account or provider {name!r}; accounts: "
-            f"{', '.join(config.names)}; providers: {', '.join(providers) or 'none'}"
+            f"{', '.join(config.names) or 'none'}; providers: {', '.join(providers) or 'none'}"
             f"{suggestion(name, (*providers, *config.names))}",
             param="account",
         )
