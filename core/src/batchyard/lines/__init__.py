@@ -7,9 +7,11 @@ than a block and a line.
 from __future__ import annotations
 
 from batchyard.lines._check import FileCheck, check_file, check_source
+from batchyard.lines._entries import hash_id, hash_ids
 from batchyard.lines._index import LineIndex
 from batchyard.lines._index_writer import IndexInfo, LineIndexWriter
 from batchyard.lines._inputs import InputLine, decode_input
+from batchyard.lines._regular import blocks, open_regular
 from batchyard.lines._result_index import ResultIndexInfo, index_results
 from batchyard.lines._results import (
     ResultError,
@@ -18,11 +20,32 @@ from batchyard.lines._results import (
     decode_result,
     outcome_of,
 )
-from batchyard.lines._split import MAX_LINE, MAX_RESULT_LINE, RawLine, count_lines, split
+from batchyard.lines._split import (
+    MAX_LINE,
+    MAX_RESULT_LINE,
+    PIECE,
+    RawLine,
+    count_lines,
+    is_blank,
+    lines_in,
+    pieces,
+    split,
+)
+from batchyard.lines._unanswered import (
+    NO_RESULT,
+    TWICE,
+    UNREADABLE,
+    refusal_of,
+    result_without_response,
+)
 
 __all__ = [
     "MAX_LINE",
     "MAX_RESULT_LINE",
+    "NO_RESULT",
+    "PIECE",
+    "TWICE",
+    "UNREADABLE",
     "FileCheck",
     "IndexInfo",
     "InputLine",
@@ -33,12 +56,21 @@ __all__ = [
     "ResultIndexInfo",
     "ResultLine",
     "ResultResponse",
+    "blocks",
     "check_file",
     "check_source",
     "count_lines",
     "decode_input",
     "decode_result",
+    "hash_id",
+    "hash_ids",
     "index_results",
+    "is_blank",
+    "lines_in",
+    "open_regular",
     "outcome_of",
+    "pieces",
+    "refusal_of",
+    "result_without_response",
     "split",
 ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import heapq
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
+from operator import methodcaller
 from pathlib import Path
 
 from batchyard.errors import InputError
 
-__all__ = ["ENTRY", "HEADER", "MAGIC", "VERSION", "EntrySorter", "hash_id"]
+__all__ = ["ENTRY", "HEADER", "MAGIC", "VERSION", "EntrySorter", "hash_id", "hash_ids"]
 
 MAGIC = b"BYLX"
 VERSION = 1
@@ -30,6 +32,15 @@ READ = 512
 def hash_id(custom_id: str) -> bytes:
     """The same on every machine, unlike ``hash``."""
     return blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def hash_ids(custom_ids: Iterable[str]) -> Iterator[bytes]:
+    """:func:`hash_id` of many, without a step of Python for each."""
+    return map(_digest, map(_blake2b, map(str.encode, custom_ids)))
+
+
+_blake2b = partial(blake2b, digest_size=8)
+_digest = methodcaller("digest")
 
 
 class EntrySorter:

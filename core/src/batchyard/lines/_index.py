@@ -88,7 +88,7 @@ class LineIndex:
 
         So that a file of a million lines with one ``custom_id`` fits in memory.
         """
-        for _, group in groupby(self._entries(), key=itemgetter(0)):
+        for _, group in groupby(self.entries(), key=itemgetter(0)):
             places = ((offset, length) for _, offset, length in group)
             first = next(places)
             second = next(places, None)
@@ -102,7 +102,8 @@ class LineIndex:
             sha256.update(self._data[start : start + BLOCK])
         return sha256.hexdigest()
 
-    def _entries(self) -> Iterator[tuple[bytes, int, int]]:
+    def entries(self) -> Iterator[tuple[bytes, int, int]]:
+        """Hash, offset and length of every line, in the order of the hashes."""
         previous = b""
         for number in range(0, self._count, READ):
             piece = self._data[_start(number) : _start(min(number + READ, self._count))]

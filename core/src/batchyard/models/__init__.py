@@ -24,6 +24,15 @@ from batchyard.models._calls import (
 )
 from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
 from batchyard.models._files import FileDeleted, FileObject, Page
+from batchyard.models._receipts import (
+    Billing,
+    CostItem,
+    CostState,
+    Identity,
+    Proof,
+    Rates,
+    Receipt,
+)
 from batchyard.models._usage import OUTCOMES, Outcome, Totals, Usage
 
 __all__ = [
@@ -35,7 +44,10 @@ __all__ = [
     "BatchEvent",
     "BatchRequest",
     "BatchUsage",
+    "Billing",
     "Call",
+    "CostItem",
+    "CostState",
     "Event",
     "ExpiresAfter",
     "FileDeleted",
@@ -43,12 +55,16 @@ __all__ = [
     "FileObject",
     "FileUpload",
     "Finding",
+    "Identity",
     "InputTokensDetails",
     "Limits",
     "Outcome",
     "OutputTokensDetails",
     "Page",
     "PageRequest",
+    "Proof",
+    "Rates",
+    "Receipt",
     "Ref",
     "RequestCounts",
     "RequestEvent",

@@ -99,6 +99,8 @@ class Batch(ObjectModel):
 
     A status that is none of OpenAI's eight is kept as it came and counts as
     "still running".  ``provider_state`` is opaque, JSON, and not part of the dump.
+    ``tracked_by`` says, of a batch that was just created in tracked mode, who
+    follows it to its end; it is not part of the dump either.
     """
 
     id: str = Field(min_length=1)
@@ -123,6 +125,7 @@ class Batch(ObjectModel):
     request_counts: Lenient[RequestCounts] = None
     usage: Lenient[BatchUsage] = None
     metadata: Strings = None
+    tracked_by: str | None = Field(default=None, exclude=True)
     provider_state: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
 
     @property

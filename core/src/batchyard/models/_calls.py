@@ -72,7 +72,11 @@ class FileUpload:
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """A batch to create.  ``models`` are the models found in the lines, where they are known."""
+    """A batch to create.  ``models`` are the models found in the lines, where they are known.
+
+    ``own_input`` says that the file was uploaded for this one batch: then the
+    batch is known by its file, and no mark needs to go anywhere else.
+    """
 
     input_file: Ref
     endpoint: str
@@ -80,6 +84,7 @@ class BatchRequest:
     metadata: Mapping[str, str] | None = None
     output_expires_after: ExpiresAfter | None = None
     models: tuple[str, ...] = ()
+    own_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)

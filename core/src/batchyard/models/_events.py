@@ -9,6 +9,7 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from batchyard.models._batches import Batch
     from batchyard.models._files import FileObject
+    from batchyard.models._receipts import Identity, Receipt
     from batchyard.models._usage import Totals
 
 __all__ = ["BatchEvent", "Event", "FileEvent", "RequestEvent"]
@@ -37,21 +38,28 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEvent(Event):
-    """``file_created``."""
+    """``file_created``.  In tracked mode ``identity`` says for whom the file is."""
 
     file: FileObject
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEvent(Event):
     """All that is told of batches.
 
-    Terminal events carry ``totals``; ``None`` where the files could not be read.
+    Terminal events carry ``totals``; ``None`` where the files could not be read,
+    or where no listener needs them.  In tracked mode ``identity`` says for whom
+    the batch is, ``receipt`` what was settled, adjusted or priced anew, and
+    ``reason`` why something happened that has to be explained.
     """
 
     batch: Batch
     previous_status: str | None = None
     totals: Totals | None = None
+    identity: Identity | None = None
+    receipt: Receipt | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

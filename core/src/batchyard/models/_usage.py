@@ -26,9 +26,11 @@ OUTCOMES: tuple[Outcome, ...] = (
 class Usage:
     """Tokens that one response used.
 
-    ``cached_tokens`` and ``cache_write_tokens`` are part of ``input_tokens``,
-    ``reasoning_tokens`` of ``output_tokens``.  ``known`` is false where the
-    response carries no usage, which is not the same as none used.
+    ``cached_tokens``, ``cache_write_tokens`` and the ``input_…`` ones are part of
+    ``input_tokens``; ``reasoning_tokens`` and the ``output_…`` ones of ``output_tokens``.
+    ``created`` is when the response was made (Unix seconds), where it says so.
+    ``known`` is false where the response carries no usage, which is not the same
+    as none used.
     """
 
     input_tokens: int = 0
@@ -36,7 +38,12 @@ class Usage:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    output_image_tokens: int = 0
     model: str | None = None
+    created: int | None = None
     known: bool = True
 
     @property
@@ -51,6 +58,10 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.cache_write_tokens + other.cache_write_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.input_audio_tokens + other.input_audio_tokens,
+            self.output_audio_tokens + other.output_audio_tokens,
+            self.input_image_tokens + other.input_image_tokens,
+            self.output_image_tokens + other.output_image_tokens,
             known=self.known and other.known,
         )
 

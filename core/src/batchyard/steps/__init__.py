@@ -28,9 +28,11 @@ from batchyard.steps._multipart import FilePart, Multipart
 from batchyard.steps._pages import pages, walk
 from batchyard.steps._retry import Backoff, ambiguous, create_once, retrying
 from batchyard.steps._rewriting import Rewrite, rewritten
+from batchyard.steps._tokens import MOST_TOKENS, Standing, UsageShape, normalised
 
 __all__ = [
     "BLOCK",
+    "MOST_TOKENS",
     "Backoff",
     "BytesSource",
     "FileContent",
@@ -40,6 +42,8 @@ __all__ = [
     "PathSource",
     "Refusal",
     "Rewrite",
+    "Standing",
+    "UsageShape",
     "ambiguous",
     "call",
     "create_once",
@@ -49,6 +53,7 @@ __all__ = [
     "header",
     "json_body",
     "named_source",
+    "normalised",
     "opened",
     "pages",
     "parse",

@@ -23,10 +23,12 @@ async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
 
     No idempotency key is honoured by the service, so after an ambiguous reply
     the batch is looked for: by the call's marker in its metadata, else by its
-    input file, endpoint and metadata.
+    input file, endpoint and metadata.  A batch with a file of its own needs no
+    mark in its metadata, which stay the user's.
     """
     body = {**_body(batch), **call.extra_body}
-    metadata = marked(body.get("metadata"), call.marker)
+    marker = None if batch.own_input else call.marker
+    metadata = marked(body.get("metadata"), marker)
     if metadata is not None:
         body["metadata"] = metadata
 
@@ -34,8 +36,8 @@ async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
         return wire.post(Batch, call, "batches", body=body)
 
     async def find(since: float) -> Batch | None:
-        if call.marker is not None:
-            return await find_batch(wire, call, call.marker, None, since)
+        if marker is not None:
+            return await find_batch(wire, call, marker, None, since)
         return await _find(wire, call, lambda one: _alike(one, body), since)
 
     window = max(AMBIGUITY, call.timeout or wire.create_timeout)
