@@ -14,12 +14,13 @@ from pydantic import TypeAdapter
 
 from batchyard import hookspecs
 from batchyard.errors import BatchyardError
-from batchyard.hookspecs import GateLine, Rates, Verdict
+from batchyard.hookspecs import EngineContext, GateLine, Rates, Verdict
 from batchyard.lines import decode_result
 from batchyard.models import (
     Batch,
     BatchEvent,
     BatchRequest,
+    Billing,
     Call,
     Event,
     FileEvent,
@@ -131,6 +132,12 @@ def test_the_example_of_limits_gives_limits() -> None:
     assert limits == Limits(max_lines=10_000, max_bytes=100_000_000)
 
 
+def test_the_example_of_billing_knows_what_a_deployment_is_billed_as() -> None:
+    account = Account("acme", "acme", example("providers", "billing"))
+    assert account.billing(None, "my-deployment") == Billing("house-model", "eu")
+    assert account.billing("other-model", "other") == Billing("other-model", "eu")
+
+
 def test_the_packages_example_wraps_an_operation(capsys: pytest.CaptureFixture[str]) -> None:
     middleware = example_class(hookspecs)()
     register(manager_for("middleware"), "middleware", "Example", middleware)
@@ -194,16 +201,34 @@ def test_the_example_of_check_batch_decides_by_the_models(model: str, action: st
 
 
 def test_the_example_of_rates_knows_one_model_and_leaves_the_others() -> None:
-    rates = called("prices", "rates", "house-model", "acme", None, "batch", 1_790_000_000.0)
+    asked = ("acme", None, "batch", 1_790_000_000.0, "acme", None)
+    rates = called("prices", "rates", "house-model", *asked)
     assert rates == Rates(Decimal("0.10"), Decimal("0.40"), source="example")
-    assert called("prices", "rates", "other", "acme", None, "batch", 1_790_000_000.0) is None
+    assert called("prices", "rates", "other", *asked) is None
 
 
-def test_the_example_of_an_engine_advances_each_id() -> None:
-    advanced = []
+def engine(hook: str) -> Any:
+    """The example of one of an engine's hooks, made and checked as the registry does it."""
+    made = example_class(spec_of("engines", hook))(EngineContext("sqlite:////x.db", "a-process"))
+    register(manager_for("engines"), "engines", "Example", made)
+    return made
+
+
+@pytest.mark.parametrize("hook", ["dispatch", "serve", "close"])
+def test_the_examples_of_an_engine_advance_each_id(hook: str) -> None:
+    advanced: list[str] = []
 
     async def advance(job: str) -> None:
         advanced.append(job)
 
-    called("engines", "dispatch", ["job-1", "job-2"], advance)
+    async def main() -> None:
+        example = engine(hook)
+        await example.dispatch(["job-1", "job-2"], advance)
+        if hook == "serve":
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(example.serve(advance), 0.05)
+        elif hook == "close":
+            await example.close()
+
+    asyncio.run(main())
     assert advanced == ["job-1", "job-2"]

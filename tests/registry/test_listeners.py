@@ -15,7 +15,7 @@ import pytest
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import Batch, BatchEvent, Event
-from batchyard.registry import Account, Listener, Registry
+from batchyard.registry import LIMIT, Account, Listener, Registry
 from tests.registry.distributions import Site
 
 SOON = 10.0
@@ -324,7 +324,8 @@ class TestOfAnAccount:
         site.provider()
 
     def account(self, *listeners: object) -> Account:
-        return Registry({}).account("acme", {"key": "k"}, listeners=listeners)
+        # without the listener that core brings
+        return Registry({LIMIT: "acme"}).account("acme", {"key": "k"}, listeners=listeners)
 
     def test_each_is_told_whatever_the_others_do(self, log: pytest.LogCaptureFixture) -> None:
         first, last = Ear(), Ear()
@@ -367,3 +368,88 @@ class TestOfAnAccount:
         account.flush()
         assert waits[0] <= 0.05
         assert waits[1:] == [0.0, 0.0]
+
+    def test_a_listener_may_say_that_it_needs_no_totals(self) -> None:
+        class Content(Ear):
+            needs_totals = False
+
+        assert self.account(Ear()).needs_totals("batch_success")
+        assert not self.account(Content()).needs_totals("batch_success")
+        assert self.account(Content(), Ear()).needs_totals("batch_success")
+        assert not self.account(Ear()).needs_totals("batch_failed"), "nobody hears it"
+
+
+class TestOfAnObserver:
+    @pytest.fixture
+    def account(self, site: Site) -> Account:
+        site.provider()
+        return Registry({LIMIT: "acme"}).account("acme", {"key": "k"})
+
+    def test_a_function_hears_every_event_until_it_is_stopped(self, account: Account) -> None:
+        heard: list[Event] = []
+        observation = account.observe(heard.append)
+        told = [happened(hook=hook) for hook in ("batch_created", "batch_stalled", "request_sent")]
+        for event in told:
+            account.tell(event)
+        account.flush()
+        observation.stop()
+        observation.stop()
+        account.tell(happened())
+        assert observation.flush(SOON)
+        assert heard == told
+        assert observation.counts.told == 3
+        assert not account.hears("batch_created")
+
+    def test_an_async_function_is_awaited(self, account: Account) -> None:
+        heard: list[Event] = []
+
+        async def hear(event: Event) -> None:
+            await asyncio.sleep(0)
+            heard.append(event)
+
+        with account.observe(hear):
+            account.tell(happened())
+            account.flush()
+        assert len(heard) == 1
+        assert not account.hears("batch_created")
+
+    def test_one_that_hangs_or_raises_disturbs_neither_the_account_nor_another(
+        self, account: Account, stuck: Stuck, log: pytest.LogCaptureFixture
+    ) -> None:
+        heard: list[Event] = []
+
+        def broken(_: Event) -> None:
+            raise KeyError("tokens")
+
+        account.observe(stuck.hook)
+        failing = account.observe(broken)
+        other = account.observe(heard.append)
+        account.tell(happened())
+        assert other.flush(SOON)
+        assert failing.flush(SOON)
+        assert len(heard) == 1
+        assert "broken, batch_created: failed: KeyError: 'tokens'" in log.text
+
+    def test_the_same_function_may_observe_twice_and_each_is_stopped_by_itself(
+        self, account: Account
+    ) -> None:
+        heard: list[Event] = []
+        first, second = account.observe(heard.append), account.observe(heard.append)
+        first.stop()
+        account.tell(happened())
+        assert second.flush(SOON)
+        assert len(heard) == 1
+
+    def test_no_thread_is_started_before_the_first_event(self, account: Account) -> None:
+        before = threading.active_count()
+        account.observe(print)
+        assert threading.active_count() == before
+
+    def test_a_function_may_say_that_it_needs_no_totals(self, account: Account) -> None:
+        def hear(event: Event) -> None: ...
+
+        hear.needs_totals = False  # type: ignore[attr-defined]  # a function takes attributes
+        account.observe(hear)
+        assert not account.needs_totals("batch_success")
+        account.observe(print)
+        assert account.needs_totals("batch_success")

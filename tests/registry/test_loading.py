@@ -243,7 +243,7 @@ def test_two_listeners_of_one_name_are_left_out_and_not_imported(
     site.provider()
     for distribution in ("one-pkg", "two-pkg"):
         site.add(distribution, {"listeners": "twin = twin:Hearing"}, {"twin": HEARING})
-    account = Registry({}).account("acme", {"key": "k"})
+    account = Registry({LIMIT: "acme,twin"}).account("acme", {"key": "k"})
     assert len(caplog.messages) == 2
     assert "2 packages claim listener 'twin': one-pkg 1.2 and two-pkg 1.2" in caplog.text
     assert not account.hears("batch_created")

@@ -7,7 +7,8 @@
     │   ├── UnknownPluginError         no such plugin is installed
     │   ├── PluginConflictError        two packages claim one name
     │   ├── PluginLoadError            importing it, or making it, failed
-    │   └── PluginContractError        it breaks the contract
+    │   ├── PluginContractError        it breaks the contract
+    │   └── PluginFailedError          a hook of it raised, or took too long
     ├── ConfigError                    a setting is missing or wrong
     ├── UnsupportedError               the provider has no such operation
     ├── InputError                     what the caller passed in is wrong
@@ -18,6 +19,7 @@
     ├── IdempotencyError               a key cannot be kept, or was used for something else
     ├── AmbiguousCreateError           a create may or may not have been carried out
     ├── MalformedReplyError            the provider sent what it does not document
+    ├── LedgerUnavailableError         the ledger's database cannot be used just now
     ├── APIConnectionError             no whole reply arrived
     │   ├── ConnectionRefusedByPeerError   nothing was sent: safe to send again
     │   └── APITimeoutError            the peer took too long
@@ -56,6 +58,7 @@ __all__ = [
     "InputError",
     "InternalServerError",
     "InvalidLinesError",
+    "LedgerUnavailableError",
     "LineProblem",
     "MalformedReplyError",
     "NotFinishedError",
@@ -64,6 +67,7 @@ __all__ = [
     "PluginConflictError",
     "PluginContractError",
     "PluginError",
+    "PluginFailedError",
     "PluginLoadError",
     "QuotaExceededError",
     "RateLimitError",
@@ -157,6 +161,12 @@ class PluginLoadError(PluginError):
 
 class PluginContractError(PluginError):
     """The plugin does not keep to the hook specs, or a plan awaited what is no effect."""
+
+
+class PluginFailedError(PluginError):
+    """A hook raised, which is the error's cause, or did not return in its time."""
+
+    default_retryable = True
 
 
 class ConfigError(BatchyardError):
@@ -271,6 +281,17 @@ class MalformedReplyError(BatchyardError):
     """
 
     status_hint = 502
+    default_retryable = True
+
+
+class LedgerUnavailableError(BatchyardError):
+    """The ledger's database is unreachable or busy.
+
+    Nothing of the transaction was kept, unless the connection was lost while it
+    was being committed.
+    """
+
+    status_hint = 503
     default_retryable = True
 
 

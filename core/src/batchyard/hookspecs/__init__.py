@@ -8,7 +8,7 @@ batchyard.listeners    a class or module with hooks of :class:`ListenerSpec`
 batchyard.sinks        a class with the hooks of :class:`SinkSpec`
 batchyard.gates        a class with hooks of :class:`GateSpec`
 batchyard.prices       a class with the hook of :class:`PriceSpec`
-batchyard.engines      a class with the hook of :class:`EngineSpec`
+batchyard.engines      a class with hooks of :class:`EngineSpec`
 batchyard.middleware   a class with *wrappers* of hooks of :class:`ProviderSpec`
 batchyard.emulators    a :class:`batchyard.emulators.Emulator`
 batchyard.commands     a :class:`click.Command` for the command line
@@ -43,10 +43,12 @@ from batchyard.hookspecs._listeners import ListenerSpec
 from batchyard.hookspecs._markers import PROJECT, hookimpl, hookspec
 from batchyard.hookspecs._operations import ProviderSpec
 from batchyard.hookspecs._plugins import EngineSpec, GateSpec, PriceSpec, SinkSpec
-from batchyard.hookspecs._records import GateLine, Rates, Verdict
+from batchyard.hookspecs._records import EngineContext, GateLine, Verdict
+from batchyard.models import Rates
 
 __all__ = [
     "PROJECT",
+    "EngineContext",
     "EngineSpec",
     "GateLine",
     "GateSpec",

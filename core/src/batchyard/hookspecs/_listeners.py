@@ -19,6 +19,11 @@ class ListenerSpec:
     A hook is a ``def``, or an ``async def`` that runs on a real event loop; it
     has ten seconds.  What it raises is logged once and goes no further.  A
     listener that falls behind loses events, which are counted; it delays nobody.
+
+    The totals of a batch's end are read from its files, which in direct mode are
+    downloaded for that.  A class or module with ``needs_totals = False`` does
+    without: if no listener needs them, nothing is downloaded and ``event.totals``
+    is ``None``.
     """
 
     @hookspec
@@ -122,7 +127,7 @@ class ListenerSpec:
 
     @hookspec
     def batch_adjusted(self, event: BatchEvent) -> None:
-        """Lines of a settled batch arrived late; ``totals`` are the new ones.
+        """Lines of a settled batch arrived late; ``totals`` and ``receipt`` are what they add.
 
         Example::
 
@@ -136,7 +141,7 @@ class ListenerSpec:
 
     @hookspec
     def batch_repriced(self, event: BatchEvent) -> None:
-        """A settled batch was priced anew.
+        """A settled batch was priced anew; ``totals`` and ``receipt`` are the difference.
 
         Example::
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from batchyard.models import (
         Batch,
         BatchRequest,
+        Billing,
         Call,
         FileDeleted,
         FileObject,
@@ -305,6 +306,26 @@ class ProviderSpec:
                         return Usage(usage.get("in", 0), usage.get("out", 0))
 
                     return read
+        """
+
+    @hookspec(firstresult=True)
+    def billing(self, model: str | None, requested: str | None) -> Billing:  # type: ignore[empty-body]
+        """What a model is billed as: *model* as results name it, *requested* as lines do.
+
+        For providers whose names for models are their users' own, or whose
+        prices differ by region.  Without it the results' name counts.
+
+        Example::
+
+            from batchyard.hookspecs import hookimpl
+            from batchyard.models import Billing
+
+            class Example:
+                deployments = {"my-deployment": "house-model"}
+
+                @hookimpl
+                def billing(self, model, requested):
+                    return Billing(self.deployments.get(requested, model), region="eu")
         """
 
     @hookspec(firstresult=True)

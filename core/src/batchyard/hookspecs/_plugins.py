@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from batchyard.hookspecs._markers import hookspec
 
 if TYPE_CHECKING:
-    from batchyard.hookspecs._records import GateLine, Rates, Verdict
-    from batchyard.models import BatchRequest, Event
+    from batchyard.hookspecs._records import GateLine, Verdict
+    from batchyard.models import BatchRequest, Event, Rates
 
 __all__ = ["EngineSpec", "GateSpec", "PriceSpec", "SinkSpec"]
 
@@ -18,14 +18,20 @@ class SinkSpec:
     """Durable delivery of events (group ``batchyard.sinks``).
 
     A sink is a subscription named in the configuration; each event is delivered
-    to it at least once.
+    to it at least once, those of one batch in their order.  A class that has a
+    pydantic model called ``Settings`` is made with one, of the settings that the
+    configuration has for it; another class with those settings as its arguments.
     """
 
     @hookspec(firstresult=True)
     def deliver(self, event: Event) -> Awaitable[None]:  # type: ignore[empty-body]
         r"""Deliver one event; returning acknowledges it, raising has it delivered again.
 
-        ``event.id`` is the same at each attempt, so that a receiver can tell.
+        ``event.id`` is the same at each attempt, so that a receiver can tell.  An
+        ``async def`` runs on the worker's event loop, a ``def`` in a thread of its
+        own; either has ten seconds, and returns ``None``.  Several events, of
+        different batches, may be under way at a time.
+        :func:`batchyard.events.to_json` has the form in which to pass one on.
 
         Example::
 
@@ -47,13 +53,20 @@ class SinkSpec:
 class GateSpec:
     """What may refuse or rewrite a line, or refuse a batch (group ``batchyard.gates``).
 
-    Gates run in the configured order, each on what its predecessor left.  A
-    gate that raises refuses: it fails closed.
+    Gates run in the configured order, each on what its predecessor left.  They
+    see files for batches after these have been found valid, and before anything
+    is sent.  A gate that raises, that takes too long, or that answers something
+    else than it is asked for refuses: it fails closed.
     """
 
     @hookspec(firstresult=True)
     def check_lines(self, lines: Sequence[GateLine]) -> Sequence[Verdict]:  # type: ignore[empty-body]
         """One verdict for each line, in their order.
+
+        *lines* are at most 500, and about a megabyte, of one file.  A line that is
+        rewritten keeps its ``custom_id`` and its ``url``, and stays on one line.
+        Where batches are kept in a ledger, a refused line is left out of what is
+        sent and ends as ``refused``; otherwise it refuses the file.
 
         Example::
 
@@ -88,15 +101,35 @@ class GateSpec:
 
 
 class PriceSpec:
-    """Where prices come from (group ``batchyard.prices``)."""
+    """Where prices come from (group ``batchyard.prices``).
+
+    The first source that answers counts.  They are asked by their ``rank``, a
+    number that a source may have: the accounts' own prices are 0, the file that
+    ships with core is 200, and a source without one is 100.  A class whose
+    constructor needs an argument is given a :class:`batchyard.prices.PriceContext`.
+    Answers are kept; a source whose prices change while it runs has ``edition``,
+    a text that changes with them.  One that raises leaves its models unpriced
+    rather than at another source's price.
+    """
 
     @hookspec(firstresult=True)
-    def rates(
-        self, model: str, provider: str, region: str | None, tier: str, at: float
+    def rates(  # noqa: PLR0913, PLR0917 - a hook takes of these what it needs
+        self,
+        model: str,
+        provider: str,
+        region: str | None,
+        tier: str,
+        at: float,
+        account: str,
+        requested: str | None,
     ) -> Rates | None:
         """The rates of *model* at Unix time *at*, or ``None`` to let another source answer.
 
-        ``tier`` is ``batch``.  Resolved once for each model and tier, never per line.
+        ``tier`` is ``batch``; with ``list`` it is asked what the model costs one
+        by one, to derive a batch's price from where nobody knows that.  *model*
+        is asked for by each of its names in turn: as the provider writes it,
+        then without date.  *requested* is what the lines asked for.  Resolved
+        once for each model and day, never per line.
 
         Example::
 
@@ -113,13 +146,44 @@ class PriceSpec:
 
 
 class EngineSpec:
-    """Who runs the work of the tracked mode (group ``batchyard.engines``)."""
+    """Who runs the work of the tracked mode (group ``batchyard.engines``).
+
+    An engine only calls; that nothing is done twice is the ledger's affair.  It
+    is made with an :class:`EngineContext`.  ``advance`` returns when the id has
+    nothing more to be done now.  One that raises is logged by the engine and
+    stops nothing: the ledger dispatches the id again when it is due.
+    """
 
     @hookspec(firstresult=True)
-    def dispatch(self, ids: Sequence[str], advance: Callable[[str], Awaitable[None]]) -> None:
+    def dispatch(  # type: ignore[empty-body]
+        self, ids: Sequence[str], advance: Callable[[str], Awaitable[None]]
+    ) -> Awaitable[None]:
         """See to it that ``advance(id)`` is called at least once soon for each of *ids*.
 
-        Calling it twice, or by two workers at once, does no harm.
+        It need not wait for that.  Calling it twice, or by two workers at once,
+        does no harm; an id that is dispatched while it is advanced must be
+        advanced once more.
+
+        Example::
+
+            from batchyard.hookspecs import hookimpl
+
+            class Example:
+                def __init__(self, context):
+                    self.name = context.name
+
+                @hookimpl
+                async def dispatch(self, ids, advance):
+                    for id in ids:
+                        await advance(id)
+        """
+
+    @hookspec(firstresult=True)
+    def serve(self, advance: Callable[[str], Awaitable[None]]) -> Awaitable[None]:  # type: ignore[empty-body]
+        """Advance what has been dispatched, by this process or another, until cancelled.
+
+        Only for engines that keep the ids somewhere else than in the process that
+        dispatched them.  It should outlive an outage of what it depends on.
 
         Example::
 
@@ -128,11 +192,39 @@ class EngineSpec:
             from batchyard.hookspecs import hookimpl
 
             class Example:
-                @hookimpl
-                def dispatch(self, ids, advance):
-                    async def all_of_them():
-                        for id in ids:
-                            await advance(id)
+                def __init__(self, context):
+                    self.queue = asyncio.Queue()
 
-                    asyncio.run(all_of_them())
+                @hookimpl
+                async def dispatch(self, ids, advance):
+                    for id in ids:
+                        await self.queue.put(id)
+
+                @hookimpl
+                async def serve(self, advance):
+                    while True:
+                        await advance(await self.queue.get())
+        """
+
+    @hookspec(firstresult=True)
+    def close(self) -> Awaitable[None]:  # type: ignore[empty-body]
+        """End what runs, and give back what is held.  Nothing is dispatched afterwards.
+
+        Example::
+
+            import asyncio
+
+            from batchyard.hookspecs import hookimpl
+
+            class Example:
+                def __init__(self, context):
+                    self.tasks = []
+
+                @hookimpl
+                async def dispatch(self, ids, advance):
+                    self.tasks += [asyncio.create_task(advance(id)) for id in ids]
+
+                @hookimpl
+                async def close(self):
+                    await asyncio.gather(*self.tasks)
         """

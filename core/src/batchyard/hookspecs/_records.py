@@ -1,12 +1,11 @@
-"""What gates and price sources take and return."""
+"""What gates take and return, and what engines are made with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Literal
 
-__all__ = ["GateLine", "Rates", "Verdict"]
+__all__ = ["EngineContext", "GateLine", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """US dollars for a million tokens.  ``None`` is *unknown*; ``source`` is their origin."""
+class EngineContext:
+    """What an engine is made with.
 
-    input: Decimal
-    output: Decimal
-    cached_input: Decimal | None = None
-    cache_write: Decimal | None = None
-    source: str = ""
+    ``url`` is the ledger's database (``sqlite:////…`` or ``postgresql://…``, with
+    its password), ``name`` what this process is called among those that share it,
+    ``concurrency`` how many ids it may advance at a time.  Without ``migrate`` the
+    engine leaves the database as it is, and whoever runs it prepares it by command.
+    """
+
+    url: str = field(repr=False)
+    name: str
+    concurrency: int = 50
+    migrate: bool = True

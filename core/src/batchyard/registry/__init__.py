@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from batchyard.registry._account import Account
 from batchyard.registry._catalogue import GROUPS, LIMIT, PluginInfo
-from batchyard.registry._listeners import DEADLINE, Listener, ListenerCounts
+from batchyard.registry._engines import Engine
+from batchyard.registry._gates import Gate
+from batchyard.registry._listeners import DEADLINE, Listener, ListenerCounts, Observation
 from batchyard.registry._plans import OPERATIONS
+from batchyard.registry._price_source import PriceSource
 from batchyard.registry._registry import Registry
+from batchyard.registry._sinks import Sink
 
 __all__ = [
     "DEADLINE",
@@ -14,8 +18,13 @@ __all__ = [
     "LIMIT",
     "OPERATIONS",
     "Account",
+    "Engine",
+    "Gate",
     "Listener",
     "ListenerCounts",
+    "Observation",
     "PluginInfo",
+    "PriceSource",
     "Registry",
+    "Sink",
 ]

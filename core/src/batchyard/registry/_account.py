@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -11,9 +12,9 @@ import pluggy
 
 from batchyard.errors import PluginContractError, UnsupportedError
 from batchyard.hookspecs import PROJECT, ListenerSpec, ProviderSpec
-from batchyard.models import Limits
+from batchyard.models import Billing, Limits
 from batchyard.registry._checks import implementations, register
-from batchyard.registry._listeners import DEADLINE, Listener
+from batchyard.registry._listeners import DEADLINE, Listener, Observation
 from batchyard.registry._plans import OPERATIONS, Keeper
 from batchyard.registry._shared import SharedValues
 from batchyard.steps import openai_wire
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["Account"]
+
+EVENTS = tuple(name for name in vars(ListenerSpec) if not name.startswith("_"))
+"""The hooks that listeners hear."""
 
 
 class Account:
@@ -72,6 +76,7 @@ class Account:
         for listener, told in listeners:
             register(self._manager, "listeners", told.name, listener)
         self._listeners = tuple(told for _, told in listeners)
+        self._observing = threading.Lock()
         self._wrapped = bool(middleware)
         self._own = {hook for hook, _ in implementations(plugin)}
 
@@ -136,6 +141,15 @@ class Account:
         reader: Callable[[ResultLine], Usage] = self._answer("usage_reader", endpoint=endpoint)
         return reader
 
+    def billing(self, model: str | None, requested: str | None = None) -> Billing:
+        """What the model is billed as; by default, what results call it or lines asked for."""
+        if not self.supports("billing"):
+            return Billing(model or requested)
+        billing = self._answer("billing", model=model, requested=requested)
+        if not isinstance(billing, Billing):
+            raise self._foreign("billing", "a Billing", billing)
+        return billing
+
     def limits(self, endpoint: str | None = None, model: str | None = None) -> Limits:
         """What one job takes; no limits are known where the provider names none."""
         if not self.supports("limits"):
@@ -146,6 +160,27 @@ class Account:
     def hears(self, hook: str) -> bool:
         """Whether any listener would hear it, so that nothing is made ready for nobody."""
         return any(one.hears(hook) for one in self._listeners)
+
+    def needs_totals(self, hook: str) -> bool:
+        """Whether any listener that would hear it wants the totals, which cost a download."""
+        return any(one.hears(hook) and one.needs_totals for one in self._listeners)
+
+    def observe(self, function: Callable[[Any], object]) -> Observation:
+        """Call *function* with every event from now on: a listener like any other.
+
+        A function with an attribute ``needs_totals`` that is false causes no
+        download at the end of a batch.
+        """
+        name = getattr(function, "__qualname__", None) or type(function).__name__
+        needs_totals = bool(getattr(function, "needs_totals", True))
+        told = Listener(name, dict.fromkeys(EVENTS, function), needs_totals=needs_totals)
+        with self._observing:
+            self._listeners = (*self._listeners, told)
+        return Observation(told, self._forget)
+
+    def _forget(self, listener: Listener) -> None:
+        with self._observing:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
 
     def tell(self, event: Event) -> None:
         """Tell the listeners.  Never waits, and never fails."""

@@ -29,6 +29,12 @@ GROUPS = (
 LIMIT = "BATCHYARD_PLUGINS"
 """The variable that limits what loads: names of entry points or distributions, by commas."""
 
+OWN = "batchyard"
+"""The distribution that this is."""
+
+UNASKED = frozenset({"listeners", "middleware"})
+"""Groups whose plugins load with every account, named or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
@@ -57,7 +63,7 @@ class Catalogue:
         if group not in self._found:
             points = importlib_metadata.entry_points(group=f"batchyard.{group}")
             infos = (_info(group, point) for point in points)
-            allowed = (one for one in infos if self._allows(one))
+            allowed = (one for one in infos if self._allows(group, one))
             self._found[group] = tuple(
                 sorted(allowed, key=lambda one: (one.name, one.distribution))
             )
@@ -80,9 +86,13 @@ class Catalogue:
             )
         return found[0]
 
-    def _allows(self, info: PluginInfo) -> bool:
-        names = {_plain(info.name), _plain(info.distribution)}
-        return self._limit is None or bool(names & self._limit)
+    def _allows(self, group: str, info: PluginInfo) -> bool:
+        if self._limit is None:
+            return True
+        if info.distribution == OWN and group not in UNASKED:
+            # the limit is for what others bring: without our prices nothing would have one
+            return True
+        return bool({_plain(info.name), _plain(info.distribution)} & self._limit)
 
     def _unknown(self, group: str, name: str) -> str:
         names = [one.name for one in self.installed(group)]

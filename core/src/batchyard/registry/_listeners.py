@@ -11,11 +11,14 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from batchyard.models import Event
 
-__all__ = ["DEADLINE", "Listener", "ListenerCounts"]
+__all__ = ["DEADLINE", "Listener", "ListenerCounts", "Observation", "within"]
+
+T = TypeVar("T")
 
 log = logging.getLogger("batchyard.listeners")
 
@@ -38,17 +41,23 @@ class ListenerCounts:
 
 
 class Listener:
-    """One listener.  Its thread starts with the first event, and ends with this object."""
+    """One listener.  Its thread starts with the first event, and ends with this object.
+
+    ``needs_totals`` is whether the end of a batch is worth a download of its
+    files to it.
+    """
 
     def __init__(
         self,
         name: str,
         hooks: Mapping[str, Hook],
         *,
+        needs_totals: bool = True,
         size: int = QUEUE,
         deadline: float = DEADLINE,
     ) -> None:
         self.name = name
+        self.needs_totals = needs_totals
         self._hooks = hooks
         self._teller = _Teller(name, hooks, size, deadline)
         weakref.finalize(self, self._teller.end)
@@ -68,6 +77,37 @@ class Listener:
     def flush(self, timeout: float = DEADLINE) -> bool:
         """Wait until all has been told, *timeout* seconds at most; whether it has."""
         return self._teller.drained(timeout)
+
+
+class Observation:
+    """Somebody who observes an account, until :meth:`stop`; a context manager, too."""
+
+    def __init__(self, listener: Listener, stop: Callable[[Listener], None]) -> None:
+        self._listener = listener
+        self._stop = stop
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def counts(self) -> ListenerCounts:
+        return self._listener.counts
+
+    def flush(self, timeout: float = DEADLINE) -> bool:
+        """Wait until all has been told, *timeout* seconds at most; whether it has."""
+        return self._listener.flush(timeout)
+
+    def stop(self) -> None:
+        """Hear nothing that happens from now on.  Stopping twice is stopping once."""
+        self._stop(self._listener)
 
 
 class _Teller:
@@ -133,7 +173,7 @@ class _Teller:
                 try:
                     answer = self._hooks[event.hook](event)
                     if inspect.isawaitable(answer):
-                        runner.run(_within(answer, self._deadline))
+                        runner.run(within(answer, self._deadline))
                     self.counts.told += 1
                 except BaseException as error:  # noqa: BLE001 - the boundary to a plugin, which may call sys.exit
                     self.counts.failed += 1
@@ -160,10 +200,11 @@ class _Teller:
         log.error("listener %s, %s: %s", self._name, hook, what, exc_info=trace)
 
 
-async def _within(answer: Awaitable[Any], deadline: float) -> None:
+async def within(answer: Awaitable[T], deadline: float) -> T:
+    """Await it for so many seconds at most."""
     try:
         async with asyncio.timeout(deadline) as limit:
-            await answer
+            return await answer
     except TimeoutError:
         if limit.expired():
             raise TimeoutError(f"has not returned in {deadline:g} s") from None

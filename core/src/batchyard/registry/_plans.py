@@ -14,7 +14,7 @@ __all__ = ["OPERATIONS", "Keeper"]
 OPERATIONS = tuple(
     name
     for name, value in vars(ProviderSpec).items()
-    if inspect.isfunction(value) and name not in {"usage_reader", "limits"}
+    if inspect.isfunction(value) and name not in {"billing", "limits", "usage_reader"}
 )
 """The hooks that return plans."""
 

@@ -18,18 +18,20 @@ from batchyard.errors import (
     PluginContractError,
     PluginLoadError,
 )
+from batchyard.hookspecs import EngineContext
 from batchyard.registry._account import Account
 from batchyard.registry._catalogue import LIMIT, Catalogue, PluginInfo
 from batchyard.registry._checks import implementations, manager_for, register
+from batchyard.registry._engines import Engine
+from batchyard.registry._gates import Gate
 from batchyard.registry._listeners import Listener
 from batchyard.registry._loading import load
+from batchyard.registry._making import Called, config_error, configured, dotted, instance
+from batchyard.registry._sinks import Sink
 
 __all__ = ["Registry"]
 
 log = logging.getLogger("batchyard.registry")
-
-Called = Callable[[tuple[str | int, ...]], str]
-"""What a setting, given by its path, is called in a message."""
 
 
 class ProviderClass(Protocol):
@@ -80,6 +82,25 @@ class Registry:
         info = self._catalogue.find(group, name)
         return _checked(group, str(info), load(info), *arguments)
 
+    def sink(self, name: str, settings: Mapping[str, Any] | BaseModel | None = None) -> Sink:
+        """The installed sink of that name, made with its settings."""
+        return Sink(*self._configured("sinks", name, settings))
+
+    def gate(self, name: str, settings: Mapping[str, Any] | BaseModel | None = None) -> Gate:
+        """The installed gate of that name, made with its settings."""
+        return Gate(*self._configured("gates", name, settings))
+
+    def engine(self, name: str, context: EngineContext) -> Engine:
+        """The installed engine of that name."""
+        info = self._catalogue.find("engines", name)
+        return Engine(str(info), instance(str(info), load(info), context))
+
+    def _configured(
+        self, group: str, name: str, settings: Mapping[str, Any] | BaseModel | None
+    ) -> tuple[str, object]:
+        info = self._catalogue.find(group, name)
+        return str(info), configured(str(info), load(info), settings)
+
     @property
     def environ(self) -> Mapping[str, str]:
         """The variables that accounts are made from."""
@@ -97,7 +118,7 @@ class Registry:
         *called* says what a setting is called in errors; by default, its path with dots.
         """
         info, cls = self._found(provider or self.default_provider())
-        return cls.name, self._settings(info, cls, given or {}, called or _dotted)
+        return cls.name, self._settings(info, cls, given or {}, called or dotted)
 
     def account(
         self,
@@ -117,8 +138,8 @@ class Registry:
         """
         info, cls = self._found(provider or self.default_provider())
         if not isinstance(settings, BaseModel):
-            settings = self._settings(info, cls, settings or {}, _dotted)
-        plugin = _instance(str(info), cls, settings)
+            settings = self._settings(info, cls, settings or {}, dotted)
+        plugin = instance(str(info), cls, settings)
         wrappers = [_checked("middleware", _name(one), one) for one in middleware]
         added = {f"{_name(one)} {number}": one for number, one in enumerate(wrappers, 1)}
         return Account(
@@ -185,7 +206,7 @@ class Registry:
         try:
             settings = cls.Settings(**{**known, **given})
         except ValidationError as error:
-            raise _config_error(cls, error, called) from None
+            raise _provider_error(cls, error, called) from None
         return settings
 
     def _loaded_middleware(self) -> dict[str, object]:
@@ -238,7 +259,7 @@ def _from_environment(
     try:
         settings: BaseModel | None = offer(environ)
     except ValidationError as error:
-        raise _config_error(cls, error, _dotted) from None
+        raise _provider_error(cls, error, dotted) from None
     except BatchyardError:
         raise
     except Exception as error:
@@ -249,21 +270,10 @@ def _from_environment(
     return settings
 
 
-def _dotted(location: tuple[str | int, ...]) -> str:
-    return ".".join(map(str, location)) or "settings"
-
-
-def _config_error(cls: ProviderClass, error: ValidationError, called: Called) -> ConfigError:
-    """What is wrong with the settings, field by field, without their values."""
-    problems = []
-    first = None
-    for one in error.errors(include_input=False, include_url=False, include_context=False):
-        where = called(one["loc"])
-        field = cls.Settings.model_fields.get(str(one["loc"][0])) if one["loc"] else None
-        about = f" ({field.description})" if field and field.description else ""
-        problems.append(f"{where}: {one['msg']}{about}")
-        first = first or _dotted(one["loc"])
-    return ConfigError(f"{cls.name}: {'; '.join(problems)}", provider=cls.name, param=first)
+def _provider_error(cls: ProviderClass, error: ValidationError, called: Called) -> ConfigError:
+    wrong = config_error(cls.name, cls.Settings, error, called)
+    wrong.provider = cls.name
+    return wrong
 
 
 def _name(plugin: object) -> str:
@@ -271,22 +281,9 @@ def _name(plugin: object) -> str:
     return getattr(plugin, "__name__", None) or type(plugin).__name__
 
 
-def _instance(name: str, plugin: Any, *arguments: Any) -> object:
-    """The plugin itself: a class is made, anything else is used as it is."""
-    if not inspect.isclass(plugin):
-        return cast("object", plugin)
-    try:
-        made: object = plugin(*arguments)
-    except BatchyardError:
-        raise
-    except Exception as error:
-        raise PluginLoadError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
-    return made
-
-
 def _checked(group: str, name: str, plugin: object, *arguments: Any) -> object:
     """The plugin, made, and registered by itself: a bad one is found before it is used."""
-    made = _instance(name, plugin, *arguments)
+    made = instance(name, plugin, *arguments)
     register(manager_for(group), group, name, made)
     return made
 
@@ -297,7 +294,8 @@ def _wrapper(name: str, plugin: object) -> object:
 
 def _listener(name: str, plugin: object) -> tuple[object, Listener]:
     made = _checked("listeners", name, plugin)
-    return made, Listener(name, {hook: _hook(impl) for hook, impl in implementations(made)})
+    hooks = {hook: _hook(impl) for hook, impl in implementations(made)}
+    return made, Listener(name, hooks, needs_totals=bool(getattr(made, "needs_totals", True)))
 
 
 def _hook(impl: pluggy.HookImpl) -> Callable[[Any], Any]:
