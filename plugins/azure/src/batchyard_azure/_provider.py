@@ -13,6 +13,7 @@ from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
     BatchRequest,
+    Billing,
     Call,
     FileDeleted,
     FileObject,
@@ -25,6 +26,7 @@ from batchyard.models import (
     Usage,
 )
 from batchyard.steps import openai_wire, rewritten
+from batchyard_azure._billing import billed
 from batchyard_azure._checks import check_account
 from batchyard_azure._errors import not_ready, refusal
 from batchyard_azure._files import delete_file, presented, processed, usable
@@ -130,6 +132,10 @@ class Azure:
     @hookimpl
     def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:
         return openai_wire.usage_reader(endpoint)
+
+    @hookimpl
+    def billing(self, model: str | None, requested: str | None) -> Billing:
+        return billed(self._settings.deployments, model, requested)
 
     @hookimpl
     def limits(self, endpoint: str | None, model: str | None) -> Limits:

@@ -99,6 +99,11 @@ class Settings(BaseModel):
         return {"api-version": self.api_version} if self.api_version else {}
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The models that the configuration names."""
+        return tuple(self.deployments)
+
+    @property
     def names(self) -> Mapping[str, str]:
         """The deployments' names, by the models that lines name."""
         return {model: one.name for model, one in self.deployments.items()}

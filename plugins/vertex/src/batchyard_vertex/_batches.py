@@ -269,14 +269,17 @@ async def find_batch(
 
 
 async def _find(wire: Wire, places: Places, terms: str, since: float | None) -> Job | None:
+    """Of twins, the one that was made first."""
+    found: Job | None = None
+    first = float("inf")
     async with aclosing(_walk(wire, terms)) as jobs:
         async for job in jobs:
             created = batch_of(job, places).created_at
             if since is not None and created is not None and created < since - SKEW:
                 continue
-            if input_of(job, places):
-                return job
-    return None
+            if input_of(job, places) and (found is None or (created or first) < first):
+                found, first = job, created or first
+    return found
 
 
 async def _walk(wire: Wire, terms: str) -> Stream[Job]:

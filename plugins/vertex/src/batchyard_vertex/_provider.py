@@ -11,6 +11,7 @@ from batchyard.hookspecs import hookimpl
 from batchyard.models import (
     Batch,
     BatchRequest,
+    Billing,
     Call,
     FileDeleted,
     FileObject,
@@ -123,6 +124,13 @@ class Vertex:
         self, call: Call, marker: str, input_file: Ref | None, since: float | None
     ) -> Batch | None:
         return await _batches.find_batch(self._wire(call), self._places, marker, input_file, since)
+
+    @hookimpl
+    def billing(self, model: str | None, requested: str | None) -> Billing:
+        """What results name, or Vertex's name of what lines asked for, where the jobs are."""
+        settings = self._settings
+        named = None if requested is None else settings.models.get(requested, requested)
+        return Billing(model or named, settings.location)
 
     @hookimpl
     def limits(self, endpoint: str | None, model: str | None) -> Limits:

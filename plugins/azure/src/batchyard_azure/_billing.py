@@ -1,0 +1,49 @@
+"""What a deployment is billed as: its base model, and its type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from batchyard.errors import ConfigError
+from batchyard.models import Billing
+from batchyard_azure._settings import Deployment, DeploymentType
+
+__all__ = ["billed"]
+
+REGIONS: Mapping[DeploymentType, str] = {"GlobalBatch": "global", "DataZoneBatch": "datazone"}
+"""By type of deployment: a data zone's prices are higher (Azure OpenAI, pricing)."""
+
+DATE = re.compile(r"-\d{4}-\d{2}-\d{2}")
+
+
+def billed(
+    deployments: Mapping[str, Deployment], model: str | None, requested: str | None
+) -> Billing:
+    """Of the deployment that lines named; results name its base model, with a date.
+
+    A deployment that is not configured is a global one.  Raises
+    :class:`~batchyard.errors.ConfigError` where it could be one of several types.
+    """
+    found = _named(deployments, requested) or _of_model(deployments, model)
+    types = {one.type for one in (found or deployments).values()}
+    if len(types) > 1:
+        raise ConfigError(
+            f"{model or requested} may be of a global or of a data zone deployment",
+            param="deployments",
+        )
+    region = REGIONS[types.pop()] if types else "global"
+    bases = {one.base_model for one in found.values() if one.base_model}
+    base = bases.pop() if len(bases) == 1 else None
+    return Billing(base or model or next(iter(found), requested), region)
+
+
+def _named(deployments: Mapping[str, Deployment], requested: str | None) -> dict[str, Deployment]:
+    return {key: one for key, one in deployments.items() if requested in {key, one.name}}
+
+
+def _of_model(deployments: Mapping[str, Deployment], model: str | None) -> dict[str, Deployment]:
+    if model is None:
+        return {}
+    names = {model, DATE.sub("", model)}
+    return {key: one for key, one in deployments.items() if names & {key, one.name, one.base_model}}
