@@ -23,9 +23,9 @@ from batchyard.hookspecs import hookimpl
 from batchyard.models import Batch
 
 
-class Price(BaseModel):
-    input: float = 0.0
-    output: float = 0.0
+class Tariff(BaseModel):
+    day: float = 0.0
+    night: float = 0.0
 
 
 class Proxy(BaseModel):
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     region: str = Field(default="eu", max_length=5)
     max_lines: int = 10
     proxy: Proxy | None = None
-    prices: dict[str, Price] = {}
+    tariffs: dict[str, Tariff] = {}
     mirrors: list[Proxy] = []
     regions: list[str] = []
 

@@ -47,7 +47,7 @@ def test_the_sources_are_told(desk: Desk) -> None:
         "region": "environment",
         "max_lines": str(path),
         "proxy": "variables",
-        "prices": "default",
+        "tariffs": "default",
         "mirrors": "default",
         "regions": "arguments",
     }
@@ -97,11 +97,11 @@ def test_a_variable_is_read_as_json_where_a_list_or_a_table_is_wanted(desk: Desk
         "acme",
         ACME_KEY="k",
         BATCHYARD_ACCOUNTS__ACME__REGIONS='["a", "b"]',
-        BATCHYARD_ACCOUNTS__ACME__PRICES='{"m": {"input": 2}}',
+        BATCHYARD_ACCOUNTS__ACME__TARIFFS='{"m": {"day": 2}}',
         BATCHYARD_ACCOUNTS__ACME__MAX_LINES="7",
     ).settings
     assert settings.regions == ["a", "b"]
-    assert settings.prices["m"].input == 2
+    assert settings.tariffs["m"].day == 2
     assert settings.max_lines == 7
 
 

@@ -1,16 +1,29 @@
-"""Accounts by name: from ``batchyard.toml``, from variables, and from arguments.
+"""What is configured: from ``batchyard.toml``, from variables, and from arguments.
 
-Without a file, without a ``BATCHYARD_ACCOUNTS__…`` variable and without a name
-that is no provider's, nothing here costs more than looking for them.
+Accounts by name, and what the tracked mode has: the ledger, sinks, gates, prices.
+Without a file, without a ``BATCHYARD_ACCOUNTS__…`` variable (or one of another
+section) and without a name that is no provider's, nothing here costs more than
+looking for them.
 """
 
 from __future__ import annotations
 
 from batchyard.config._accounts import AccountSettings, resolve
-from batchyard.config._configuration import AccountTable, Configuration
+from batchyard.config._configuration import AccountTable, Configuration, Table
+from batchyard.config._ledger import LedgerSettings, configured_ledger, resolve_ledger
 from batchyard.config._loading import load
 from batchyard.config._masking import masked
 from batchyard.config._places import FILE_NAME, FILE_VARIABLE, find_file
+from batchyard.config._plugins import (
+    GateSettings,
+    SinkSettings,
+    configured_gate,
+    configured_sink,
+    resolve_gates,
+    resolve_sinks,
+)
+from batchyard.config._prices import PriceSettings, configured_prices, resolve_prices
+from batchyard.config._references import is_reference
 
 __all__ = [
     "FILE_NAME",
@@ -18,8 +31,22 @@ __all__ = [
     "AccountSettings",
     "AccountTable",
     "Configuration",
+    "GateSettings",
+    "LedgerSettings",
+    "PriceSettings",
+    "SinkSettings",
+    "Table",
+    "configured_gate",
+    "configured_ledger",
+    "configured_prices",
+    "configured_sink",
     "find_file",
+    "is_reference",
     "load",
     "masked",
     "resolve",
+    "resolve_gates",
+    "resolve_ledger",
+    "resolve_prices",
+    "resolve_sinks",
 ]

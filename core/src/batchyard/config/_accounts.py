@@ -20,6 +20,7 @@ from batchyard.config._configuration import (
 )
 from batchyard.config._fitting import fitted, unknown_keys
 from batchyard.config._loading import load
+from batchyard.config._prices import account_prices
 from batchyard.config._references import followed
 from batchyard.config._secrecy import holds_secret, readable_by_others, warn
 from batchyard.errors import ConfigError, UnknownPluginError
@@ -35,6 +36,8 @@ class AccountSettings:
     ``sources`` has where each setting comes from: ``arguments``, ``variables``,
     the file's path, ``environment`` (the provider's own variables) or ``default``.
     ``exposed`` is the file, if it holds this account's secrets and everybody can read it.
+    ``prices`` are those that the account has for itself, by model: what is said of
+    each, money as ``Decimal`` dollars for a million tokens.
     """
 
     name: str
@@ -42,6 +45,7 @@ class AccountSettings:
     settings: BaseModel = field(repr=False)
     sources: Mapping[str, str]
     exposed: Path | None = None
+    prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +82,19 @@ def resolve(
     provider = chosen.provider or registry.default_provider()
     called = _names(given, chosen.table)
     values = merged(_followed(registry, given, chosen.table), given)
+    # what an account pays is not a setting of its provider
+    prices = account_prices(values.pop("prices", {}), called)
     model = _model(registry, provider, chosen.table)
     problems = list(unknown_keys(model, values, called))
     if problems:
         said = "; ".join(sentence for _, sentence in problems)
         raise ConfigError(said, provider=provider, param=problems[0][0])
     provider, settings = registry.settings(provider, fitted(model, values), called=called)
-    sources = _sources(settings, given, chosen.table)
+    sources = _sources(settings, given, chosen.table, prices)
     exposed = _exposed(config, chosen.table, settings)
     if exposed is not None:
         warn(exposed)
-    return AccountSettings(chosen.name or provider, provider, settings, sources, exposed)
+    return AccountSettings(chosen.name or provider, provider, settings, sources, exposed, prices)
 
 
 def _model(registry: Registry, provider: str, table: AccountTable | None) -> type[BaseModel]:
@@ -183,17 +189,15 @@ def _names(given: Mapping[str, Any], table: AccountTable | None) -> Callable[[Lo
 def _exposed(config: Configuration, table: AccountTable | None, settings: BaseModel) -> Path | None:
     if config.path is None or table is None:
         return None
-    written = [
-        layer.accounts[plain(table.name)][1]
-        for layer in table.layers
-        if layer.origin == str(config.path)
-    ]
-    secret = any(holds_secret(one, settings) for one in written)
+    secret = any(holds_secret(one, settings) for one in table.written(str(config.path)))
     return config.path if secret and readable_by_others(config.path) else None
 
 
 def _sources(
-    settings: BaseModel, given: Mapping[str, Any], table: AccountTable | None
+    settings: BaseModel,
+    given: Mapping[str, Any],
+    table: AccountTable | None,
+    prices: Mapping[str, Any],
 ) -> dict[str, str]:
     def source(field: str) -> str:
         if field in given:
@@ -201,4 +205,5 @@ def _sources(
         configured = table.origin(field) if table else None
         return configured or ("environment" if field in settings.model_fields_set else "default")
 
-    return {field: source(field) for field in type(settings).model_fields}
+    fields = type(settings).model_fields
+    return {field: source(field) for field in (*fields, *(["prices"] if prices else []))}

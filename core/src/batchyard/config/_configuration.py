@@ -4,57 +4,93 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from batchyard.errors import ConfigError
 
-__all__ = ["AccountTable", "Configuration", "Layer", "Location", "merged", "plain", "suggestion"]
+__all__ = [
+    "AccountTable",
+    "Configuration",
+    "Layer",
+    "Location",
+    "Table",
+    "merged",
+    "plain",
+    "suggestion",
+]
 
 Location = tuple[str | int, ...]
-"""The path of a setting within its account."""
+"""The path of a setting within its table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source.  ``accounts`` are by :func:`plain` name; ``called`` names a path in it."""
+    """One source.  ``called`` names a path in it, ``folder`` is where its relative paths begin.
+
+    ``tables`` are the single ones by their kind (``ledger``), ``named`` those of
+    which there may be several (``accounts``) by kind and by :func:`plain` name.
+    """
 
     origin: str
     called: Callable[[Location], str]
     default_account: str | None
-    accounts: Mapping[str, tuple[str, Mapping[str, Any]]]
+    named: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]]
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folder: Path = field(default_factory=Path)
 
 
 @dataclass(frozen=True, slots=True)
-class AccountTable:
-    """An account as it is configured; its settings are not checked yet."""
+class Part:
+    """What one source says of a table, and the path by which it is known there."""
+
+    layer: Layer
+    at: Location
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is configured, over all sources; its values are not checked yet."""
 
     name: str
-    provider: str
     values: Mapping[str, Any]
-    layers: tuple[Layer, ...]
+    parts: tuple[Part, ...]
 
     def called(self, location: Location) -> str:
         """What a setting is called where its value comes from."""
-        for layer in self.layers:
-            written, table = layer.accounts[plain(self.name)]
-            if _has(table, location):
-                return layer.called(("accounts", written, *location))
-        written, _ = self.layers[-1].accounts[plain(self.name)]
-        return self.layers[-1].called(("accounts", written, *location))
+        part = next((one for one in self.parts if _has(one.values, location)), self.parts[-1])
+        return part.layer.called((*part.at, *location))
 
     def origin(self, setting: str) -> str | None:
         """The source of a setting, if it is configured."""
-        for layer in self.layers:
-            if setting in layer.accounts[plain(self.name)][1]:
-                return layer.origin
-        return None
+        part = self._of(setting)
+        return part.layer.origin if part else None
+
+    def folder(self, setting: str) -> Path:
+        """Where the path begins that a setting has as its value."""
+        part = self._of(setting)
+        return part.layer.folder if part else Path()
+
+    def written(self, origin: str) -> tuple[Mapping[str, Any], ...]:
+        """What that source says of it."""
+        return tuple(one.values for one in self.parts if one.layer.origin == origin)
+
+    def _of(self, setting: str) -> Part | None:
+        return next((one for one in self.parts if setting in one.values), None)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTable(Table):
+    """An account as it is configured."""
+
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All accounts.  The first of the layers wins."""
+    """All that is configured.  The first of the layers wins."""
 
     path: Path | None = None
     layers: tuple[Layer, ...] = ()
@@ -62,10 +98,7 @@ class Configuration:
     @property
     def names(self) -> tuple[str, ...]:
         """The accounts, as the file spells them; those of variables with hyphens."""
-        found: dict[str, str] = {}
-        for layer in self.layers:
-            found.update((key, written) for key, (written, _) in layer.accounts.items())
-        return tuple(sorted(found.values()))
+        return self.names_of("accounts")
 
     @property
     def default_account(self) -> str | None:
@@ -77,23 +110,54 @@ class Configuration:
         layer = next(one for one in self.layers if one.default_account)
         return layer.called(("default_account",))
 
+    @property
+    def ledger_enabled(self) -> bool | None:
+        """Whether there is to be a ledger; ``None`` where nothing is said of one."""
+        table = self.table("ledger")
+        if table is None:
+            return None
+        # a variable has only text
+        return str(table.values.get("enabled", True)).lower() not in {"false", "0", "no", "off"}
+
     def find(self, name: str) -> AccountTable | None:
         """The account of that name; case, hyphens and underscores do not count."""
-        layers = tuple(layer for layer in self.layers if plain(name) in layer.accounts)
-        if not layers:
+        found = self.find_named("accounts", name)
+        if found is None:
             return None
-        values: dict[str, Any] = {}
-        for layer in reversed(layers):
-            values = merged(values, layer.accounts[plain(name)][1])
-        # the file's spelling, where it is in the file
-        written = layers[-1].accounts[plain(name)][0]
-        provider = values.pop("provider", written)
-        found = AccountTable(written, str(provider), values, layers)
+        values = dict(found.values)
+        provider = values.pop("provider", found.name)
         if not isinstance(provider, str) or not provider:
             raise ConfigError(
                 f"{found.called(('provider',))}: must be a provider's name", param="provider"
             )
-        return found
+        return AccountTable(found.name, values, found.parts, provider)
+
+    def names_of(self, kind: str) -> tuple[str, ...]:
+        """The tables of a kind, by name."""
+        found: dict[str, str] = {}
+        for layer in self.layers:
+            named = layer.named.get(kind, {})
+            found.update((key, written) for key, (written, _) in named.items())
+        return tuple(sorted(found.values()))
+
+    def find_named(self, kind: str, name: str) -> Table | None:
+        """The table of that kind and name, in the file's spelling where it is in the file."""
+        key = plain(name)
+        found = [(one, *one.named[kind][key]) for one in self.layers if key in one.named[kind]]
+        parts = (Part(layer, (kind, written), values) for layer, written, values in found)
+        return _table(found[-1][1], tuple(parts)) if found else None
+
+    def table(self, kind: str) -> Table | None:
+        """The one table of that kind."""
+        found = [one for one in self.layers if kind in one.tables]
+        return _table(kind, tuple(Part(one, (kind,), one.tables[kind]) for one in found))
+
+
+def _table(name: str, parts: tuple[Part, ...]) -> Table | None:
+    values: dict[str, Any] = {}
+    for part in reversed(parts):
+        values = merged(values, part.values)
+    return Table(name, values, parts) if parts else None
 
 
 def plain(name: str) -> str:

@@ -5,16 +5,46 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from batchyard.config._configuration import Location, suggestion
+from batchyard.errors import ConfigError
 
-__all__ = ["fitted", "unknown_keys"]
+__all__ = ["checked", "fitted", "unknown_keys"]
 
 Called = Callable[[Location], str]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def checked(model: type[M], values: Mapping[str, Any], called: Called, at: Location = ()) -> M:
+    """The model made of *values*.  Raises :class:`ConfigError` with all that is wrong with them.
+
+    *at* is where they stand in the table that *called* is about.
+    """
+    problems = list(unknown_keys(model, values, called, at))
+    if not problems:
+        try:
+            return model(**fitted(model, values))
+        except ValidationError as error:
+            problems = [_problem(one, called, at) for one in _errors(error)]
+    said = "; ".join(sentence for _, sentence in problems)
+    raise ConfigError(said, param=problems[0][0])
+
+
+def _errors(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_input=False, include_url=False, include_context=False)
+
+
+def _problem(one: ErrorDetails, called: Called, at: Location) -> tuple[str, str]:
+    where = (*at, *one["loc"])
+    message = one["msg"].removeprefix("Value error, ")
+    return ".".join(map(str, where)), f"{called(where)}: {message}"
 
 
 def unknown_keys(

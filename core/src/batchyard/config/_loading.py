@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,22 @@ PREFIX = "BATCHYARD_"
 
 Called = Callable[[Location], str]
 
-SETTINGS = ("default_account", "accounts")
+NAMED = {"accounts": "api_key", "gates": "gate", "sinks": "sink"}
+"""Tables of which there may be several, each with a setting to show how it is written."""
+
+SINGLE = {"ledger": "url", "prices": "litellm_file"}
+
+SETTINGS = ("default_account", *NAMED, *SINGLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings come from: its name, what it calls them, how it spells names, its folder."""
+
+    origin: str
+    called: Called
+    spelled: Callable[[str], str]
+    folder: Path
 
 
 def load(
@@ -28,7 +44,8 @@ def load(
 ) -> Configuration:
     """What is configured.  Raises :class:`~batchyard.errors.ConfigError`.
 
-    The settings of an account are checked when it is used, by its provider.
+    The settings of an account are checked when it is used, by its provider, and
+    so are those of the other tables.
     """
     path = find_file(environ, config_file)
     layers = []
@@ -50,7 +67,8 @@ def _variables(environ: Mapping[str, str]) -> Layer:
     def called(location: Location) -> str:
         return PREFIX + "__".join(str(one).upper().replace("-", "_") for one in location)
 
-    return _layer("variables", called, _sources.of_variables(environ), plain)
+    source = Source("variables", called, plain, Path())
+    return _layer(source, _sources.of_variables(environ))
 
 
 def _file(path: Path) -> Layer:
@@ -59,13 +77,13 @@ def _file(path: Path) -> Layer:
     def called(location: Location) -> str:
         return f"{path}: {'.'.join(map(str, location))}"
 
-    return _layer(str(path), called, _sources.of_file(path), str)
+    return _layer(Source(str(path), called, str, path.parent), _sources.of_file(path))
 
 
-def _layer(
-    origin: str, called: Called, data: Mapping[str, Any], spelled: Callable[[str], str]
-) -> Layer:
+def _layer(source: Source, data: Mapping[str, Any]) -> Layer:
     from batchyard.config import _sources  # noqa: PLC0415 - it takes a while to import
+
+    called = source.called
 
     for key in data:
         if key not in SETTINGS:
@@ -79,30 +97,35 @@ def _layer(
         raise ConfigError(
             f"{where}: {_wanted(problem, called)}", param=str(problem["loc"][0])
         ) from None
-    accounts = _by_name(called, shape.accounts, spelled)
-    return Layer(origin, called, shape.default_account, accounts)
+    named = {kind: _by_name(source, kind, getattr(shape, kind)) for kind in NAMED}
+    single = {kind: getattr(shape, kind) for kind in SINGLE if kind in shape.model_fields_set}
+    return Layer(source.origin, called, shape.default_account, named, single, source.folder)
 
 
 def _by_name(
-    called: Called, tables: Mapping[str, Mapping[str, Any]], spelled: Callable[[str], str]
+    source: Source, kind: str, tables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    accounts: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for name, table in tables.items():
         key = plain(name)
         if not key:
-            raise ConfigError(f"{called(('accounts', name))}: the name is empty", param="accounts")
-        if key in accounts:
+            raise ConfigError(f"{source.called((kind, name))}: the name is empty", param=kind)
+        if key in found:
             raise ConfigError(
-                f"{called(('accounts', name))}: this is the name of another account too, "
-                f"{accounts[key][0]!r}: case, hyphens and underscores do not count",
-                param="accounts",
+                f"{source.called((kind, name))}: this is the name of another "
+                f"{kind.removesuffix('s')} too, {found[key][0]!r}: case, hyphens and underscores "
+                "do not count",
+                param=kind,
             )
-        accounts[key] = spelled(name), table
-    return accounts
+        found[key] = source.spelled(name), table
+    return found
 
 
 def _wanted(problem: ErrorDetails, called: Called) -> str:
     if problem["type"] != "dict_type":
         return problem["msg"]
+    kind = str(problem["loc"][0])
+    if kind in SINGLE:
+        return f"must be a table of settings, for example {called((kind, SINGLE[kind]))}"
     name = (*problem["loc"], "NAME")[:2]
-    return f"must be a table of settings, for example {called((*name, 'api_key'))}"
+    return f"must be a table of settings, for example {called((*name, NAMED[kind]))}"

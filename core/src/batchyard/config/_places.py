@@ -1,4 +1,4 @@
-"""Where the configuration file is."""
+"""Where the configuration file is, and where data are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchyard.errors import ConfigError
 
-__all__ = ["FILE_NAME", "FILE_VARIABLE", "find_file"]
+__all__ = ["FILE_NAME", "FILE_VARIABLE", "data_folder", "find_file"]
 
 FILE_NAME = "batchyard.toml"
 
@@ -38,10 +38,20 @@ def find_file(
 
 def _places(environ: Mapping[str, str]) -> Iterator[Path]:
     yield Path(FILE_NAME)
-    folder = environ.get("XDG_CONFIG_HOME")
+    folder = _own(environ, "XDG_CONFIG_HOME", ".config")
+    if folder is not None:
+        yield folder / FILE_NAME
+
+
+def data_folder(environ: Mapping[str, str]) -> Path | None:
+    """The folder of the user's own data; ``None`` where there is no home."""
+    return _own(environ, "XDG_DATA_HOME", ".local/share")
+
+
+def _own(environ: Mapping[str, str], variable: str, default: str) -> Path | None:
+    folder = environ.get(variable)
     home = environ.get("HOME") or environ.get("USERPROFILE")
     # a relative one is to be ignored (XDG Base Directory Specification)
     if folder and Path(folder).is_absolute():
-        yield Path(folder, "batchyard", FILE_NAME)
-    elif home:
-        yield Path(home, ".config", "batchyard", FILE_NAME)
+        return Path(folder, "batchyard")
+    return Path(home, default, "batchyard") if home else None

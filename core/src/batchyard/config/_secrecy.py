@@ -14,7 +14,7 @@ from pydantic import Secret, SecretBytes, SecretStr
 
 from batchyard.config._references import is_reference
 
-__all__ = ["holds_secret", "readable_by_others", "warn"]
+__all__ = ["holds_secret", "readable_by_others", "warn", "warn_if_readable"]
 
 log = logging.getLogger("batchyard.config")
 
@@ -43,3 +43,8 @@ def warn(path: Path) -> None:
     log.warning(
         "%s holds secrets, and everybody on this machine can read it: chmod 600 %s", path, path
     )
+
+
+def warn_if_readable(path: Path) -> None:
+    if readable_by_others(path):
+        warn(path)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -23,6 +24,11 @@ from pydantic_settings import (
 from batchyard.errors import ConfigError
 
 __all__ = ["Shape", "of_file", "of_variables"]
+
+LEDGER = "batchyard_ledger"
+
+SWITCHES = ("true", "false", "1", "0", "yes", "no", "on", "off")
+"""What is no ledger's address, but whether there is to be one."""
 
 MAX_BYTES = 1024 * 1024
 """A configuration is written by hand; what is larger is something else."""
@@ -37,6 +43,18 @@ class Shape(BaseSettings):
 
     default_account: str | None = None
     accounts: dict[str, dict[str, Any]] = {}
+    sinks: dict[str, dict[str, Any]] = {}
+    gates: dict[str, dict[str, Any]] = {}
+    ledger: dict[str, Any] = {}
+    prices: dict[str, Any] = {}
+
+    @field_validator("ledger", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """``ledger = true`` and ``ledger = "ledger.db"`` are tables with that one key."""
+        if isinstance(value, bool):
+            return {"enabled": value}
+        return {"url": value} if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -65,8 +83,14 @@ class _Texts(EnvSettingsSource):
 
 def of_variables(environ: Mapping[str, str]) -> dict[str, Any]:
     """What the variables say, by names in lower case.  One that is empty says nothing."""
+    variables = {name.lower(): value for name, value in environ.items() if value}
+    short = variables.pop(LEDGER, None)
+    if short is not None:
+        # beside BATCHYARD_LEDGER__URL it would hide all that is within the table
+        key = "enabled" if short.lower() in SWITCHES else "url"
+        variables.setdefault(f"{LEDGER}__{key}", short)
     source = _Texts(Shape)
-    source.env_vars = {name.lower(): value for name, value in environ.items() if value}
+    source.env_vars = variables
     return source()
 
 

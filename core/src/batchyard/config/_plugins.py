@@ -1,0 +1,167 @@
+"""``[sinks.NAME]`` and ``[gates.NAME]``: which plugins there are to be, and their settings."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from batchyard.config._configuration import Configuration, Table, suggestion
+from batchyard.config._fitting import checked
+from batchyard.config._loading import load
+from batchyard.config._references import followed
+from batchyard.config._secrecy import holds_secret, warn_if_readable
+from batchyard.errors import ConfigError, UnknownPluginError
+from batchyard.hookspecs import ListenerSpec
+from batchyard.registry import Registry
+
+__all__ = [
+    "EVENT_HOOKS",
+    "GateSettings",
+    "SinkSettings",
+    "configured_gate",
+    "configured_sink",
+    "resolve_gates",
+    "resolve_sinks",
+]
+
+EVENT_HOOKS = tuple(one for one in vars(ListenerSpec) if one[0] != "_" and one != "request_sent")
+"""What a sink may be for.  Requests are told to listeners only: a delivery sends one itself."""
+
+
+class SinkSettings(BaseModel):
+    """A subscription.
+
+    ``settings`` is an instance of the ``Settings`` that the plugin's class has, or
+    else a mapping of the arguments that the class is made with.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    sink: str = Field(min_length=1, description="the plugin; by default the one of this name")
+    hooks: tuple[str, ...] = Field(default=(), description="the events; all, if none are named")
+    settings: Any = Field(default={}, repr=False)
+
+
+class GateSettings(BaseModel):
+    """A gate.  ``settings`` are like a sink's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    gate: str = Field(min_length=1, description="the plugin; by default the one of this name")
+    order: int = Field(default=0, description="gates run from the smallest on")
+    settings: Any = Field(default={}, repr=False)
+
+
+def resolve_sinks(
+    registry: Registry, config: str | os.PathLike[str] | Configuration | None = None
+) -> tuple[SinkSettings, ...]:
+    """The sinks that are configured, by name.  Raises :class:`ConfigError`."""
+    if not isinstance(config, Configuration):
+        config = load(registry.environ, config)
+    return tuple(configured_sink(registry, config, name) for name in config.names_of("sinks"))
+
+
+def resolve_gates(
+    registry: Registry, config: str | os.PathLike[str] | Configuration | None = None
+) -> tuple[GateSettings, ...]:
+    """The gates that are configured, as they are to run: by ``order``, then by name.
+
+    Raises :class:`ConfigError`.
+    """
+    if not isinstance(config, Configuration):
+        config = load(registry.environ, config)
+    gates = [configured_gate(registry, config, name) for name in config.names_of("gates")]
+    return tuple(sorted(gates, key=lambda one: (one.order, one.name)))
+
+
+def configured_sink(registry: Registry, config: Configuration, name: str) -> SinkSettings:
+    """The sink of that name."""
+    table = _table(config, "sinks", name)
+    own = {"sink": table.name, **_own(table, "sink", "hooks")}
+    head = checked(SinkSettings, {"name": table.name, **own}, table.called)
+    for number, hook in enumerate(head.hooks):
+        if hook not in EVENT_HOOKS:
+            raise ConfigError(
+                f"{table.called(('hooks', number))}: there is no event {hook!r}"
+                f"{suggestion(hook, EVENT_HOOKS)}",
+                param="hooks",
+            )
+    settings = _settings(registry, config, table, ("sinks", "sink", head.sink))
+    return head.model_copy(update={"settings": settings})
+
+
+def configured_gate(registry: Registry, config: Configuration, name: str) -> GateSettings:
+    """The gate of that name."""
+    table = _table(config, "gates", name)
+    own = {"gate": table.name, **_own(table, "gate", "order")}
+    head = checked(GateSettings, {"name": table.name, **own}, table.called)
+    settings = _settings(registry, config, table, ("gates", "gate", head.gate))
+    return head.model_copy(update={"settings": settings})
+
+
+def _table(config: Configuration, kind: str, name: str) -> Table:
+    table = config.find_named(kind, name)
+    if table is None:
+        known = config.names_of(kind)
+        raise ConfigError(
+            f"there is no {kind.removesuffix('s')} {name!r}; {kind}: {', '.join(known) or 'none'}"
+            f"{suggestion(name, known)}",
+            param=kind,
+        )
+    return table
+
+
+def _own(table: Table, *keys: str) -> dict[str, Any]:
+    return {key: table.values[key] for key in keys if key in table.values}
+
+
+def _settings(
+    registry: Registry, config: Configuration, table: Table, plugin: tuple[str, str, str]
+) -> BaseModel | Mapping[str, Any]:
+    """What the plugin is made with, checked against what it takes."""
+    group, key, name = plugin
+    try:
+        loaded = registry.load(group, name)
+    except UnknownPluginError as error:
+        raise ConfigError(f"{table.called((key,))}: {error.message}", param=key) from None
+    ours = {"sinks": ("sink", "hooks"), "gates": ("gate", "order")}[group]
+    written = {name: value for name, value in table.values.items() if name not in ours}
+    values: dict[str, Any] = followed(written, registry.environ, table.called)
+    model: Any = getattr(loaded, "Settings", None)
+    if not (inspect.isclass(model) and issubclass(model, BaseModel)):
+        _check_arguments(loaded, values, table, ours)
+        return values
+    settings: BaseModel = checked(model, values, table.called)
+    path = config.path
+    if path is not None and any(holds_secret(one, settings) for one in table.written(str(path))):
+        warn_if_readable(path)
+    return settings
+
+
+def _check_arguments(
+    loaded: Any, values: Mapping[str, Any], table: Table, ours: tuple[str, ...]
+) -> None:
+    """Refuse settings that the plugin's class has no argument for, and lacks of those it needs."""
+    parameters = inspect.signature(loaded).parameters if inspect.isclass(loaded) else {}
+    kinds = {one.kind for one in parameters.values()}
+    known = tuple(parameters)
+    problems = [
+        f"{table.called((key,))}: there is no such setting{suggestion(key, (*known, *ours))}"
+        for key in values
+        if key not in parameters and inspect.Parameter.VAR_KEYWORD not in kinds
+    ]
+    problems += [
+        f"{table.called((name,))}: this setting is needed"
+        for name, one in parameters.items()
+        if one.default is one.empty
+        and one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}
+        and name not in values
+    ]
+    if problems:
+        raise ConfigError("; ".join(problems), param=table.name)
