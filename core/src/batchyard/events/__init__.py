@@ -1,0 +1,21 @@
+"""Events as JSON, and the plugins that core itself brings for them.
+
+``jsonl`` is a sink that appends events to a file (:mod:`batchyard.events.jsonl`,
+which only who uses it imports), ``logging`` a listener that hands them to the
+standard library.  Both are found by entry points, like any other plugin.
+"""
+
+from __future__ import annotations
+
+from batchyard.events._json import VERSION, from_json, to_json
+from batchyard.events._logging import LoggingListener
+from batchyard.events._receipts import receipt_from_json, receipt_to_json
+
+__all__ = [
+    "VERSION",
+    "LoggingListener",
+    "from_json",
+    "receipt_from_json",
+    "receipt_to_json",
+    "to_json",
+]
