@@ -1,0 +1,182 @@
+"""A store in a local directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from batchyard.ledger.store._names import (
+    StoreError,
+    StoreMissingError,
+    checked_id,
+    checked_name,
+    telling,
+)
+
+__all__ = ["LocalStore"]
+
+UNFINISHED = ".unfinished"
+"""The folder of what has no name yet; no id starts with a dot."""
+
+
+class LocalStore:
+    """One folder an id and one file a part, readable by this user alone."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root).expanduser().absolute()
+        self._unfinished = self._root / UNFINISHED
+
+    def __repr__(self) -> str:
+        return f"LocalStore({str(self._root)!r})"
+
+    @contextmanager
+    def writer(self, name: str) -> Iterator[BinaryIO]:
+        with self.place(name) as path:
+            with telling("write", name):
+                file = path.open("wb")
+            with _telling_of_a_full_disk(name), file:
+                yield file
+
+    @contextmanager
+    def place(self, name: str) -> Iterator[Path]:
+        target = self._path(name)
+        folder = self._new_folder(name)
+        try:
+            path = folder / target.name
+            yield path
+            if path.exists():
+                with telling("keep", name):
+                    self._adopt(path, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, id_: str, parts: Mapping[str, Path]) -> None:
+        target = self._root / checked_id(id_)
+        folder = self._new_folder(id_)
+        try:
+            with telling("keep", id_):
+                for part, path in parts.items():
+                    _sync_file(path)
+                    path.replace(folder / self._path(f"{id_}/{part}").name)
+                _sync_folder(folder)
+                # one rename: the id has all its parts, or is not there
+                folder.rename(target)
+                _sync_folder(self._root)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def open(self, name: str) -> BinaryIO:
+        with telling("read", name):
+            return cast("BinaryIO", self._path(name).open("rb"))
+
+    def size(self, name: str) -> int:
+        with telling("read", name):
+            return self._path(name).stat().st_size
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        path = self._path(name)
+        if not path.is_file():
+            raise StoreMissingError(f"there is no {name} in the store")
+        yield path
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        folder = self._new_folder("a scratch folder")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        if prefix:
+            yield from self._parts(checked_id(prefix))
+            return
+        with suppress(FileNotFoundError), os.scandir(self._root) as folders:
+            for folder in folders:
+                if folder.name != UNFINISHED:
+                    yield from self._parts(folder.name)
+
+    def delete_all(self, prefix: str) -> None:
+        folder = self._root / checked_id(prefix)
+        if not folder.exists():
+            return
+        # renamed first: it is gone all at once, whatever happens then
+        doomed = self._new_folder(prefix)
+        with telling("delete", prefix), suppress(FileNotFoundError):
+            folder.rename(doomed / prefix)
+        shutil.rmtree(doomed, ignore_errors=True)
+        _sync_folder(self._root)
+
+    def sweep(self, before: float) -> None:
+        with suppress(FileNotFoundError), os.scandir(self._unfinished) as folders:
+            for folder in folders:
+                if _last_change(Path(folder.path)) < before:
+                    shutil.rmtree(folder.path, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        return self._root / checked_name(name)
+
+    def _parts(self, id_: str) -> Iterator[str]:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._root / id_) as parts:
+            for part in parts:
+                yield f"{id_}/{part.name}"
+
+    def _new_folder(self, name: str) -> Path:
+        with telling("make room for", name):
+            for folder in (self._root, self._unfinished):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(dir=self._unfinished))
+
+    def _adopt(self, path: Path, target: Path) -> None:
+        """Give *path* its name, so that both survive a power cut."""
+        if path.is_symlink() or not path.is_file():
+            raise StoreError(f"what was written for {target.parent.name} is not a regular file")
+        _sync_file(path)
+        if not target.parent.is_dir():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(self._root)
+        path.replace(target)
+        _sync_folder(target.parent)
+
+
+@contextmanager
+def _telling_of_a_full_disk(name: str) -> Iterator[None]:
+    """Other errors of the block are those of what it reads from."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        raise StoreError(f"cannot write {name} in the store: {error.strerror}") from error
+
+
+def _last_change(folder: Path) -> float:
+    """When the folder, or what is in it, was last written to."""
+    times = [0.0]
+    for path in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return max(times)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names survive a power cut, where the system lets a folder be synced."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
