@@ -1,0 +1,18 @@
+"""The database under the ledger: SQLite on one machine, Postgres on many."""
+
+from __future__ import annotations
+
+from batchyard.ledger.database._database import Database
+from batchyard.ledger.database._leases import live_leases, release_lease, renew_lease, take_lease
+from batchyard.ledger.database._status import Schema, migrate, schema_of
+
+__all__ = [
+    "Database",
+    "Schema",
+    "live_leases",
+    "migrate",
+    "release_lease",
+    "renew_lease",
+    "schema_of",
+    "take_lease",
+]
