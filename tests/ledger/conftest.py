@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -61,7 +62,7 @@ async def _run(url: str, statements: tuple[str, ...]) -> None:
         await conn.close()
 
 
-async def _migrated(url: str) -> None:
+async def migrated(url: str) -> None:
     async with Database(url):
         pass
 
@@ -78,8 +79,9 @@ def _start(folder: Path) -> Any:
             return pgserver.get_server(folder, cleanup_mode="delete")
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
+@contextmanager
+def started() -> Iterator[Server]:
+    """A server with nothing in it, gone after the block."""
     # the server's user must be able to reach it, which pytest's own folders forbid
     outside = Path(tempfile.mkdtemp(prefix="batchyard-postgres-"))
     server = Server(_start(outside / "data"))
@@ -89,10 +91,7 @@ def postgres_server() -> Iterator[Server]:
             "ALTER SYSTEM SET fsync = off",
             "ALTER SYSTEM SET synchronous_commit = off",
             "SELECT pg_reload_conf()",
-            f"CREATE DATABASE {EMPTY}",
-            f"CREATE DATABASE {TEMPLATE}",
         )
-        asyncio.run(_migrated(server.url(TEMPLATE)))
         yield server
     finally:
         # its own way of stopping is at exit, which a killed worker never reaches
@@ -101,9 +100,17 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with started() as server:
+        server.run(f"CREATE DATABASE {EMPTY}", f"CREATE DATABASE {TEMPLATE}")
+        asyncio.run(migrated(server.url(TEMPLATE)))
+        yield server
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ledger") / "template.db"
-    asyncio.run(_migrated(str(path)))
+    asyncio.run(migrated(str(path)))
     return path
 
 

@@ -165,7 +165,7 @@ def test_the_parameters_of_libpq_are_understood() -> None:
     assert address.url.drivername == "postgresql+asyncpg"
     assert dict(address.url.query) == {"ssl": "require", "timeout": "3"}
     assert address.arguments == {"server_settings": {"application_name": "mine"}}
-    assert address.shown == "postgresql://me:***@host/db"
+    assert address.shown == "postgresql://me:{}@host/db".format("***")
     assert SECRET not in repr(address)
 
 

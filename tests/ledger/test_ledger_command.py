@@ -44,7 +44,7 @@ def test_the_ledger_is_the_configured_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["status", "migrate"])
 def test_a_server_that_is_away_is_an_error_without_the_password(command: str) -> None:
-    url = "postgresql://me:hunter2@127.0.0.1:1/ledger"
+    url = "postgresql://me:{}@127.0.0.1:1/ledger".format("hunter2")
     done = run(command, "--ledger", url)
     assert done.exit_code == 1
     assert "unreachable" in done.stderr

@@ -155,8 +155,10 @@ def configured_ledger(
     values: dict[str, Any] = {**table.values, "enabled": True}
     if url is not None:
         # the files of one ledger are not those of another
+        same = values.get("url") is not None and _normalised(str(values["url"])) == _normalised(url)
         values = {**values, "url": url}
-        values.pop("store", None)
+        if not same:
+            values.pop("store", None)
     called = _names(table, url)
     values = followed(values, registry.environ, called)
     values = _placed(values, table if url is None else None)

@@ -46,6 +46,7 @@ def to_json(event: Event) -> dict[str, Any]:
     match event:
         case FileEvent(file=file):
             record["file"] = file.model_dump(mode="json")
+            record["identity"] = plain(event.identity)
         case BatchEvent():
             record |= _of_batch(event)
         case _:
@@ -63,7 +64,11 @@ def from_json(record: Mapping[str, Any]) -> FileEvent | BatchEvent:
     try:
         common = {name: record[name] for name in ("hook", "at", "provider", "account", "id")}
         if "file" in record:
-            return FileEvent(**common, file=FileObject.model_validate(record["file"]))
+            return FileEvent(
+                **common,
+                file=FileObject.model_validate(record["file"]),
+                identity=_read(record.get("identity"), Identity),
+            )
         return BatchEvent(
             **common,
             batch=Batch.model_validate(record["batch"]),

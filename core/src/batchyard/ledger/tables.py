@@ -157,6 +157,8 @@ batches = Table(
     _maybe("total", BigInteger),
     _count("completed"),
     _count("failed"),
+    # tokens, as OpenAI shows them, once it is settled
+    Column("usage", _Document, nullable=True),
     _time("created_at", null=False),
     _time("in_progress_at"),
     _time("finalizing_at"),

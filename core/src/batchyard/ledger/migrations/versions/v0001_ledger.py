@@ -37,6 +37,7 @@ def _batches() -> None:
         sa.Column("total", sa.BigInteger(), nullable=True),
         sa.Column("completed", sa.BigInteger(), nullable=False),
         sa.Column("failed", sa.BigInteger(), nullable=False),
+        sa.Column("usage", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("in_progress_at", sa.Double(), nullable=True),
         sa.Column("finalizing_at", sa.Double(), nullable=True),

@@ -1,0 +1,206 @@
+"""The ledger's face: what clients, commands and the gateway call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from types import TracebackType
+from typing import Self
+
+from batchyard.config import LedgerSettings
+from batchyard.errors import NotFinishedError
+from batchyard.ledger import batches, files
+from batchyard.ledger.adopting import adopt, rebuild
+from batchyard.ledger.batches import BatchOrder
+from batchyard.ledger.opening import Setup, open_parts
+from batchyard.ledger.outbox import Outbox
+from batchyard.ledger.parts import Parts
+from batchyard.ledger.receipts import combined, read
+from batchyard.ledger.records import BatchRecord, FileRecord
+from batchyard.ledger.settlement import Joined, joined
+from batchyard.ledger.settling import reprice
+from batchyard.ledger.store import StoreMissingError
+from batchyard.ledger.tracker import Tracker, follower_of
+from batchyard.lines import ResultLine
+from batchyard.models import (
+    Batch,
+    ExpiresAfter,
+    FileDeleted,
+    FileObject,
+    Identity,
+    Page,
+    PageRequest,
+    Receipt,
+    Usage,
+)
+from batchyard.sources import Source
+
+__all__ = ["Ledger"]
+
+NOBODY = Identity()
+
+
+class Ledger:
+    """Files and batches under our own ids, followed to their end.
+
+    An async context manager that belongs to the event loop it is opened on.
+    Reads take ``owner``: what is another's is as if it were not there; ``None``
+    reads everybody's.
+    """
+
+    def __init__(self, settings: LedgerSettings, setup: Setup | None = None) -> None:
+        self.settings = settings
+        self._setup = setup or Setup()
+        self._scope = AsyncExitStack()
+        self.parts: Parts
+        self.tracker: Tracker
+        self.outbox: Outbox
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as scope:
+            self.parts, self.tracker, self.outbox = await open_parts(
+                self.settings, self._setup, scope
+            )
+            self._scope = scope.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._scope.aclose()
+
+    async def create_file(
+        self,
+        source: Source,
+        filename: str,
+        purpose: str = "batch",
+        *,
+        expires_after: ExpiresAfter | None = None,
+        who: Identity = NOBODY,
+    ) -> FileObject:
+        """Check and stage a file; see :func:`batchyard.ledger.files.create`."""
+        return await files.create(
+            self.parts,
+            who,
+            source,
+            filename=filename,
+            purpose=purpose,
+            expires_after=expires_after,
+        )
+
+    async def retrieve_file(self, file_id: str, *, owner: str | None = None) -> FileObject:
+        return files.file_of(await self.file(file_id, owner=owner))
+
+    async def file(self, file_id: str, *, owner: str | None = None) -> FileRecord:
+        """The file with what the ledger knows beyond what is shown."""
+        return await files.find_file(self.parts, file_id, owner=owner)
+
+    async def delete_file(self, file_id: str, *, owner: str | None = None) -> FileDeleted:
+        return await files.delete(self.parts, file_id, owner=owner)
+
+    async def list_files(self, page: PageRequest, *, owner: str | None = None) -> Page[FileObject]:
+        return await files.list_files(self.parts, page, owner=owner)
+
+    def content(
+        self,
+        file: FileRecord,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        as_completed: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """The bytes of a file; result files come in the order of their input."""
+        return files.content(self.parts, file, start, end, as_completed=as_completed)
+
+    async def create_batch(
+        self, order: BatchOrder, *, who: Identity = NOBODY, owner: str | None = None
+    ) -> Batch:
+        """Write down a batch with its jobs as intents.
+
+        ``tracked_by`` of the reply says who follows it, ``None`` that nobody does.
+        """
+        made = await batches.create(self.parts, who, order, owner=owner)
+        followed = await follower_of(self.parts)
+        return batches.shown(self.parts, made).model_copy(update={"tracked_by": followed})
+
+    async def retrieve_batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
+        found = await batches.find_batch(self.parts, batch_id, owner=owner, freshen=True)
+        return batches.shown(self.parts, found)
+
+    async def batch(self, batch_id: str, *, owner: str | None = None) -> BatchRecord:
+        """The batch with what the ledger knows beyond what is shown."""
+        return await batches.find_batch(self.parts, batch_id, owner=owner)
+
+    async def find_batch(self, idempotency_key: str, *, owner: str = "") -> Batch | None:
+        found = await batches.find_keyed(self.parts, idempotency_key, owner=owner)
+        return None if found is None else batches.shown(self.parts, found)
+
+    async def cancel_batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
+        return batches.shown(self.parts, await batches.cancel(self.parts, batch_id, owner=owner))
+
+    async def list_batches(self, page: PageRequest, *, owner: str | None = None) -> Page[Batch]:
+        return await batches.list_batches(self.parts, page, owner=owner)
+
+    async def receipts(self, batch_id: str, *, owner: str | None = None) -> Sequence[Receipt]:
+        """The batch's settlement and what came after it; none before it is settled."""
+        batch = await self.batch(batch_id, owner=owner)
+        async with self.parts.db.reading() as connection:
+            return await read(connection, batch.id, batch.identity)
+
+    async def receipt(self, batch_id: str, *, owner: str | None = None) -> Receipt:
+        """What the batch comes to, with all that came later.
+
+        Raises :class:`NotFinishedError` before it is settled.
+        """
+        found = combined(await self.receipts(batch_id, owner=owner))
+        if found is None:
+            raise NotFinishedError(f"batch {batch_id} is not settled yet")
+        return found
+
+    async def reprice(self, batch_id: str) -> Receipt | None:
+        """Price a settled batch anew; the difference, or ``None`` where there is none."""
+        await self.batch(batch_id)  # that it is there
+        return await reprice(self.parts, batch_id)
+
+    async def adopt(
+        self, provider_batch_id: str, *, account: str | None = None, who: Identity = NOBODY
+    ) -> Batch:
+        """Take over a batch that was made elsewhere."""
+        return batches.shown(
+            self.parts, await adopt(self.parts, provider_batch_id, account=account, who=who)
+        )
+
+    async def rebuild(self, *, account: str | None = None) -> Sequence[Batch]:
+        """Take over what this ledger's predecessor made at the account."""
+        found = await rebuild(self.parts, account=account)
+        return [batches.shown(self.parts, one) for one in found]
+
+    async def followed_by(self) -> str | None:
+        """Who follows the batches of this ledger, or ``None`` if nobody does."""
+        return await follower_of(self.parts)
+
+    async def usage_reader(self, batch_id: str) -> Callable[[ResultLine], Usage]:
+        """What reads the tokens of the batch's result lines."""
+        batch = await self.batch(batch_id)
+        return self.parts.accounts.get(batch.account).account.usage_reader(batch.endpoint)
+
+    def results(self, batch: Batch, scope: ExitStack) -> Iterator[Joined]:
+        """The results of a settled batch beside its lines, in their order.  It blocks.
+
+        Without the input, in the order of the result files.
+        """
+        store = self.parts.store
+        contents = [
+            scope.enter_context(files.opened_results(store, file_id, scope))
+            for file_id in (batch.output_file_id, batch.error_file_id)
+            if file_id is not None
+        ]
+        try:
+            name = f"{batch.input_file_id}/content.jsonl"
+            path = scope.enter_context(store.local(name)) if batch.input_file_id else None
+        except StoreMissingError:
+            path = None
+        return joined(path, contents)

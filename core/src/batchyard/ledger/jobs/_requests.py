@@ -1,0 +1,58 @@
+"""What a job's provider is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from batchyard.errors import SourceError
+from batchyard.ledger.records import BatchRecord, JobRecord
+from batchyard.ledger.store import Store
+from batchyard.models import BatchRequest, ExpiresAfter, FileUpload, Ref
+
+__all__ = ["request_of", "upload_of"]
+
+READ = 256 * 1024
+
+
+class StoredSource:
+    """A file of the store as a body that can be sent again."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._length = store.size(name)
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def chunks(self) -> Iterator[bytes]:
+        left = self._length
+        with closing(self._store.open(self._name)) as file:
+            while block := file.read(min(READ, left) or 1):
+                left -= len(block)
+                if left < 0:
+                    break
+                yield block
+        if left:
+            raise SourceError(f"{self._name} has changed in the store while it was sent")
+
+
+def upload_of(store: Store, job: JobRecord) -> FileUpload:
+    """The job's own file, known by its name."""
+    if job.input is None:
+        raise SourceError(f"job {job.id} has no input to send")
+    return FileUpload(StoredSource(store, job.input), f"{job.marker}.jsonl")
+
+
+def request_of(batch: BatchRecord, job: JobRecord) -> BatchRequest:
+    return BatchRequest(
+        Ref(job.provider_file_id or "", job.provider_file_state),
+        batch.endpoint,
+        batch.completion_window,
+        batch.metadata,
+        None if batch.output_expires_after is None else ExpiresAfter(batch.output_expires_after),
+        tuple(job.models),
+        own_input=True,
+    )

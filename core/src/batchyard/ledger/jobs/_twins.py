@@ -1,0 +1,138 @@
+"""Two batches of one job: what a create that seemed lost may leave behind.
+
+The younger is cancelled, both are settled, and an event says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from batchyard.errors import BatchyardError, UnsupportedError
+from batchyard.ledger.accounts import Served
+from batchyard.ledger.ids import new_id
+from batchyard.ledger.jobs._batch_row import batch_of, event_of
+from batchyard.ledger.jobs._observing import seen_values
+from batchyard.ledger.parts import Parts, Transaction, transaction
+from batchyard.ledger.records import JobRecord
+from batchyard.ledger.tables import jobs
+from batchyard.models import Batch, Ref
+
+__all__ = ["look_for_twin", "record_twin"]
+
+log = logging.getLogger("batchyard.ledger")
+
+PATIENCE = 3600.0
+"""Seconds for which a look that fails is tried again."""
+
+
+async def look_for_twin(parts: Parts, served: Served, job: JobRecord) -> bool:
+    """Look once, some time after a create that was sent again, for what the first one made.
+
+    Whether there is one: then the job may have become another batch of the provider's.
+    A failure that may pass is raised, but for a job that has waited for the look for long.
+    """
+    call = served.call(job.id, marker=job.marker)
+    file = Ref(job.provider_file_id or "", job.provider_file_state)
+    try:
+        plan = served.account.find_batch(call, job.marker, file, job.created_at)
+        found = await served.run(plan)
+    except UnsupportedError:
+        found = None
+    except BatchyardError as error:
+        if error.retryable and parts.now() < (job.twins_at or 0) + PATIENCE:
+            raise
+        log.warning("no look for a twin of job %s: %s", job.id, error)
+        found = None
+    twin = None if found is None or found.id == job.provider_batch_id else found
+    if twin is not None:
+        await record_twin(parts, job, twin)
+    async with parts.db.writing() as connection:
+        await connection.execute(update(jobs).where(jobs.c.id == job.id).values(twins_at=None))
+    return twin is not None
+
+
+async def record_twin(parts: Parts, job: JobRecord, other: Batch) -> None:
+    """Write down a second batch of the job, unless it is known; the younger is to be cancelled."""
+    now = parts.now()
+    async with transaction(parts) as tx:
+        batch = await tx.batch(job.batch_id)
+        siblings = await tx.jobs(batch.id)
+        known = {one.provider_batch_id for one in siblings}
+        current = next(one for one in siblings if one.id == job.id)
+        if other.id in known:
+            return
+        if current.provider_batch_id is None or batch.phase != "open":
+            if current.state == "ended":
+                # nothing of ours can carry it any more: an operator has to know of it
+                log.error("job %s has ended, and has a batch %s at its provider", job.id, other.id)
+            return
+        number = max(one.number for one in siblings) + 1
+        older = (other.created_at or 0) < (current.submitted_at or now)
+        await _add(tx, current, other, number, now)
+        if older:
+            await _swap(tx, current, number)
+        reason = (
+            f"a create that was not answered left a second batch at {job.account}: "
+            f"{current.provider_batch_id} and {other.id}; the younger is cancelled"
+        )
+        log.warning("batch %s: %s", batch.id, reason)
+        event = event_of("batch_status_changed", batch, batch_of(batch, siblings), now)
+        event = replace(event, previous_status=batch.status, reason=reason)
+        tx.record(event, subject=batch.id, owner=batch.owner)
+
+
+async def _add(tx: Transaction, job: JobRecord, other: Batch, number: int, now: float) -> None:
+    values: dict[str, Any] = {
+        "id": new_id("job_"),
+        "batch_id": job.batch_id,
+        "number": number,
+        "account": job.account,
+        "provider": job.provider,
+        "state": "tracking",
+        "marker": job.marker,
+        "twin_of": job.id,
+        "models": job.models,
+        "provider_file_id": job.provider_file_id,
+        "provider_file_state": job.provider_file_state,
+        "provider_batch_id": other.id,
+        "created_at": now,
+        "submitted_at": now,
+        "next_at": now,
+        **seen_values(other, now),
+    }
+    await tx.connection.execute(insert(jobs).values(**values))
+
+
+PROVIDER_COLUMNS = (
+    "provider_batch_id",
+    "provider_state",
+    "status",
+    "output_file_id",
+    "error_file_id",
+    "errors",
+    "total",
+    "completed",
+    "failed",
+)
+
+
+async def _swap(tx: Transaction, job: JobRecord, number: int) -> None:
+    """Let the older batch be the job's, and the younger the one that should not exist."""
+    rows = {one.number: one for one in await tx.jobs(job.batch_id)}
+    mine, twin = rows[job.number], rows[number]
+    # the pair is unique: one of them has to let go first
+    await _set(tx, twin, {"provider_batch_id": None})
+    # what is being seen of either just now is the other's by then
+    await tx.connection.execute(
+        update(jobs).where(jobs.c.id.in_([mine.id, twin.id])).values(epoch=jobs.c.epoch + 1)
+    )
+    await _set(tx, mine, {name: getattr(twin, name) for name in PROVIDER_COLUMNS})
+    await _set(tx, twin, {name: getattr(mine, name) for name in PROVIDER_COLUMNS})
+
+
+async def _set(tx: Transaction, job: JobRecord, values: dict[str, Any]) -> None:
+    await tx.connection.execute(update(jobs).where(jobs.c.id == job.id).values(**values))

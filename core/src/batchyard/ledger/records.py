@@ -1,0 +1,135 @@
+"""Rows of the ledger as data.  The names are the columns'; see :mod:`batchyard.ledger.tables`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from sqlalchemy import RowMapping
+
+from batchyard.ledger.states import JobState, Phase
+from batchyard.models import Identity
+
+__all__ = ["BatchRecord", "FileRecord", "JobRecord"]
+
+
+class _Record:
+    """Takes from a row the columns that it has fields for."""
+
+    @classmethod
+    def of(cls, row: RowMapping | Mapping[str, Any]) -> Self:
+        return cls(**{one.name: row[one.name] for one in fields(cls)})  # type: ignore[arg-type]  # its subclasses are dataclasses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord(_Record):
+    id: str
+    owner: str
+    team: str | None
+    tags: list[str]
+    purpose: str
+    filename: str
+    bytes: int
+    lines: int | None
+    refused: int
+    digest: str | None
+    index_digest: str | None
+    endpoint: str | None
+    models: dict[str, int]
+    sent_bytes: int | None
+    batch_id: str | None
+    created_at: float
+    expires_at: float | None
+    deleted_at: float | None
+
+    @property
+    def sent_name(self) -> str:
+        """The store's name of what a provider is sent."""
+        part = "content.jsonl" if self.sent_bytes is None else "sent.jsonl"
+        return f"{self.id}/{part}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord(_Record):
+    id: str
+    owner: str
+    team: str | None
+    tags: list[str]
+    metadata: dict[str, str] | None
+    account: str
+    provider: str
+    endpoint: str
+    completion_window: str
+    input_file_id: str | None
+    models: dict[str, int]
+    idempotency_key: str | None
+    fingerprint: str | None
+    output_expires_after: int | None
+    phase: Phase
+    status: str
+    outcome: str | None
+    errors: list[dict[str, Any]]
+    output_file_id: str | None
+    error_file_id: str | None
+    total: int | None
+    completed: int
+    failed: int
+    usage: dict[str, Any] | None
+    created_at: float
+    in_progress_at: float | None
+    finalizing_at: float | None
+    ended_at: float | None
+    expires_at: float | None
+    cancelling_at: float | None
+    settled_at: float | None
+    observed_at: float | None
+    next_at: float | None
+    attempts: int
+    reason: str | None
+    epoch: int
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.owner, self.team, tuple(self.tags))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord(_Record):
+    id: str
+    batch_id: str
+    number: int
+    account: str
+    provider: str
+    state: JobState
+    marker: str
+    twin_of: str | None
+    models: list[str]
+    input: str | None
+    provider_file_id: str | None
+    provider_file_state: dict[str, Any] | None
+    provider_batch_id: str | None
+    provider_state: dict[str, Any] | None
+    status: str | None
+    output_file_id: str | None
+    error_file_id: str | None
+    errors: list[dict[str, Any]]
+    total: int | None
+    completed: int
+    failed: int
+    created_at: float
+    sent_at: float | None
+    sends: int
+    submitted_at: float | None
+    started_at: float | None
+    expected_by: float | None
+    observed_at: float | None
+    missing_since: float | None
+    stalled_at: float | None
+    twins_at: float | None
+    cancel_sent_at: float | None
+    ended_at: float | None
+    next_at: float | None
+    attempts: int
+    reason: str | None
+    epoch: int
