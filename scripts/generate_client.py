@@ -17,11 +17,13 @@ CORE = Path(__file__).parent.parent / "core/src/batchyard"
 FILES = {
     "client/_streams_async.py": "client/_streams.py",
     "client/_asynchronous.py": "client/_synchronous.py",
+    "client/_direct_async.py": "client/_direct_sync.py",
+    "client/_tracked_async.py": "client/_tracked_sync.py",
     "functions/_asynchronous.py": "functions/_synchronous.py",
 }
 
 BLOCKING_ANSWERED = (
-    "def _answered(answer: object) -> None:\n"
+    "def answered(answer: object) -> None:\n"
     '    """A callback of the blocking client has done its work when it returns."""\n'
     "    if inspect.isawaitable(answer):\n"
     '        raise TypeError("on_progress is async; use the async client")\n'
@@ -34,9 +36,10 @@ RULES = [
     ),
     (r"What the async client's", "What the blocking client's"),
     (r"The async client\.", "The blocking client."),
+    (r"The async client's methods", "The blocking client's methods"),
     (r"files and batches, async\.", "files and batches, blocking."),
     (
-        r"async def _answered\(answer: object\) -> None:\n(?s:.*?)await answer\n",
+        r"async def answered\(answer: object\) -> None:\n(?s:.*?)await answer\n",
         BLOCKING_ANSWERED,
     ),
     # plans stay async in both colours
@@ -53,7 +56,8 @@ RULES = [
     (r"(?m)import AsyncIterator, Callable$", "import Callable, Iterator"),
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\b_streams_async\b", "_streams"),
-    (r"\bAsync(Batches|Client|Content|Driver|Files|Pager|Results)\b", r"\1"),
+    (r"\b_(direct|tracked)_async\b", r"_\1_sync"),
+    (r"\bAsync((?:Tracked)?(?:Batches|Files)|Client|Content|Desk|Driver|Pager|Results)\b", r"\1"),
     (
         r"\ba((?:create|retrieve|cancel|list)_batch(?:es)?|create_file|close_clients|file_[a-z]+)\b",
         r"\1",

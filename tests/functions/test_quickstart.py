@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from batchyard import Client
+from batchyard.config import LedgerSettings
 from batchyard_openai.emulator import OpenAIEmulator
 from tests.client.requests import chat_lines
 
@@ -40,14 +43,15 @@ asyncio.run(main())
 """  # noqa: E501 - as it stands there
 
 
-def test_litellms_quickstart_runs_after_changing_the_import(tmp_path: Path) -> None:
-    (tmp_path / "openai_batch_completions.jsonl").write_bytes(chat_lines(2))
-    script = tmp_path / "quickstart.py"
+def run(folder: Path, emulator: OpenAIEmulator, **environ: str) -> str:
+    """The quickstart in a process of its own; what it says beside its result."""
+    (folder / "openai_batch_completions.jsonl").write_bytes(chat_lines(2))
+    script = folder / "quickstart.py"
     script.write_text(QUICKSTART, encoding="utf-8")
-    with OpenAIEmulator().serve() as server:
+    with emulator.serve() as server:
         done = subprocess.run(
             [sys.executable, script],
-            env={**os.environ, "OPENAI_BASE_URL": f"{server.url}/v1"},
+            env={**os.environ, "OPENAI_BASE_URL": f"{server.url}/v1", **environ},
             capture_output=True,
             text=True,
             check=False,
@@ -55,3 +59,28 @@ def test_litellms_quickstart_runs_after_changing_the_import(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     metadata = {"key1": "value1", "key2": "value2"}
     assert done.stdout.strip() == f"{metadata} {len(chat_lines(2))} 1"
+    return done.stderr
+
+
+def test_litellms_quickstart_runs_after_changing_the_import(tmp_path: Path) -> None:
+    run(tmp_path, OpenAIEmulator())
+
+
+def test_litellms_quickstart_runs_with_a_ledger_and_leaves_its_batch_there(
+    tmp_path: Path,
+) -> None:
+    emulator = OpenAIEmulator()
+    ledger = tmp_path / "ledger.db"
+    said = run(tmp_path, emulator, BATCHYARD_LEDGER=str(ledger))
+    assert said.startswith("nobody follows batch batch_")
+    assert said.count("\n") == 1, said
+    assert len(emulator.requests) == 0, "whoever follows it sends it"
+    settings = LedgerSettings(url=str(ledger), poll_first=0.1)
+    options: dict[str, Any] = {"api_key": "sk-..", "ledger": settings}
+    with (
+        emulator.serve() as server,
+        Client("openai", base_url=f"{server.url}/v1", **options) as client,
+    ):
+        (batch,) = client.batches.list()
+        assert client.batches.wait(batch).status == "completed"
+        assert client.batches.cost(batch).cost

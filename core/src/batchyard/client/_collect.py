@@ -147,13 +147,14 @@ TERMINAL_HOOKS = {
 
 
 async def end_of(account: Account, call: Call, batch: Batch) -> None:
-    """Tell of the batch's end, with its totals read from the files, if anybody listens."""
+    """Tell of the batch's end, with its totals read from the files if a listener needs them."""
     hook = TERMINAL_HOOKS.get(batch.status)
     if hook is None or not account.hears(hook):
         return
     totals: Totals | None = None
     try:
-        totals = await _totals(account, call, batch)
+        if account.needs_totals(hook):
+            totals = await _totals(account, call, batch)
     except BatchyardError as error:
         # a listener's figures must not turn the end of a good batch into a failure
         log.warning("the totals of batch %s are unknown: %s", batch.id, error)

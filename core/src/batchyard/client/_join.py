@@ -19,6 +19,9 @@ import msgspec
 from batchyard.client._results import Completeness, Result, decoded_input
 from batchyard.lines import (
     MAX_RESULT_LINE,
+    NO_RESULT,
+    TWICE,
+    UNREADABLE,
     InputLine,
     LineIndex,
     ResultError,
@@ -26,11 +29,12 @@ from batchyard.lines import (
     decode_result,
     index_results,
     outcome_of,
+    refusal_of,
     split,
 )
 from batchyard.models import Batch, Outcome, Usage
 
-__all__ = ["Join", "JoinFiles"]
+__all__ = ["Join", "JoinFiles", "in_blocks"]
 
 BLOCK = 256
 """Results handed over at a time, at most."""
@@ -94,7 +98,7 @@ class Join:
             else:
                 self._twice = _ids_given_twice(files.input, files.folder)
                 results = self._matching(files.input, sides)
-            yield from _in_blocks(results)
+            yield from in_blocks(results)
 
     def completeness(self) -> Completeness:
         strangers = 0 if self._lines is None else self._entries - self._matched - self._duplicates
@@ -117,14 +121,11 @@ class Join:
 
     def _joined(self, number: int, line: InputLine | None, sides: list[_Side]) -> Result:
         if line is None:
-            reason = ResultError("invalid_json_line", "The line is not a request.", 0)
-            return Result("", "error", number, Usage(), self._refusal(number) or reason)
+            return Result("", "error", number, Usage(), self._refusal(number) or UNREADABLE)
         found = [one for side in sides for one in side.find(line.custom_id)]
         if line.custom_id in self._twice and found:
             # no result may go to a line that it may not belong to
-            message = "The input has this custom_id more than once, so no result can be told its."
-            reason = ResultError("duplicate_custom_id", message, 0)
-            return Result(line.custom_id, "missing", number, Usage(), reason, input=line)
+            return Result(line.custom_id, "missing", number, Usage(), TWICE, input=line)
         if not found:
             outcome, reason = self._absent(number)
             return Result(line.custom_id, outcome, number, Usage(), reason, input=line)
@@ -164,20 +165,14 @@ class Join:
         refusal = self._refusal(number)
         if refusal is not None:
             return "error", refusal
-        return "missing", ResultError("missing", "The provider returned no result.", 0)
+        return "missing", NO_RESULT
 
     def _refusal(self, number: int) -> ResultError | None:
-        """What a failed batch says of the line or, where it says nothing of it, of itself."""
+        """What a failed batch says of the line or of itself."""
         if self._batch.status != "failed":
             return None
         errors = self._batch.errors.data if self._batch.errors else []
-        of_line = [one for one in errors if one.line == number]
-        if of_line:
-            return ResultError(
-                of_line[0].code or "batch_failed", of_line[0].message or "The line was refused.", 0
-            )
-        first = f": {errors[0].message}" if errors and errors[0].message else ""
-        return ResultError("batch_failed", f"The batch was refused as a whole{first}", 0)
+        return refusal_of(next((one for one in errors if one.line == number), None), errors)
 
 
 def _ids_given_twice(path: Path, folder: Path) -> frozenset[str]:
@@ -205,7 +200,8 @@ def _numbered(path: Path) -> Iterator[tuple[int, bytes | None]]:
             yield number, data
 
 
-def _in_blocks(results: Iterator[Result]) -> Iterator[list[Result]]:
+def in_blocks(results: Iterator[Result]) -> Iterator[list[Result]]:
+    """So many at a time that neither their number nor their size is large."""
     while block := _block(results):
         yield block
 

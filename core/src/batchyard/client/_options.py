@@ -10,7 +10,7 @@ from uuid import uuid4
 from batchyard.errors import InputError
 from batchyard.models import Batch, Call, ExpiresAfter, FileObject, PageRequest, Ref
 
-__all__ = ["CallOptions", "call_of", "expires_of", "page_of", "ref_of"]
+__all__ = ["CallOptions", "call_of", "check_call", "expires_of", "page_of", "ref_of"]
 
 KNOWN = frozenset({"timeout", "max_retries", "extra_headers", "extra_body"})
 
@@ -27,15 +27,8 @@ def call_of(
     account: str, defaults: CallOptions, options: Mapping[str, Any], marker: str | None = None
 ) -> Call:
     """The context of one call.  Raises :class:`InputError` for an option that there is not."""
-    unknown = sorted(set(options) - KNOWN)
-    if unknown:
-        raise InputError(
-            f"there is no option {unknown[0]!r}; known: {', '.join(sorted(KNOWN))}",
-            param=unknown[0],
-        )
+    check_call(options)
     retries = options.get("max_retries")
-    _check_number("timeout", options.get("timeout"), 0)
-    _check_number("max_retries", retries, 0)
     return Call(
         account=account,
         request_id=uuid4().hex,
@@ -45,6 +38,18 @@ def call_of(
         extra_body=options.get("extra_body") or {},
         marker=marker,
     )
+
+
+def check_call(options: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` for what is no option of a call, or cannot be its value."""
+    unknown = sorted(set(options) - KNOWN)
+    if unknown:
+        raise InputError(
+            f"there is no option {unknown[0]!r}; known: {', '.join(sorted(KNOWN))}",
+            param=unknown[0],
+        )
+    _check_number("timeout", options.get("timeout"), 0)
+    _check_number("max_retries", options.get("max_retries"), 0)
 
 
 def page_of(

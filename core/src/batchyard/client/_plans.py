@@ -92,7 +92,15 @@ async def upload(account: Account, call: Call, file: FileUpload) -> FileObject:
     stored = await account.upload_file(call, file)
     if account.hears("file_created"):
         at = await Now()
-        await Tell(FileEvent(hook="file_created", at=at, **_who(account), file=stored))
+        await Tell(
+            FileEvent(
+                hook="file_created",
+                at=at,
+                provider=account.provider,
+                account=account.name,
+                file=stored,
+            )
+        )
     return stored
 
 
@@ -273,13 +281,10 @@ async def tell_batch(
         event = BatchEvent(
             hook=hook,
             at=await Now(),
-            **_who(account),
+            provider=account.provider,
+            account=account.name,
             batch=batch,
             previous_status=previous_status,
             totals=totals,
         )
         await Tell(event)
-
-
-def _who(account: Account) -> dict[str, str]:
-    return {"provider": account.provider, "account": account.name}

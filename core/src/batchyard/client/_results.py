@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from batchyard.lines import InputLine, ResultError, ResultLine, decode_input
+from batchyard.lines import (
+    InputLine,
+    ResultError,
+    ResultLine,
+    decode_input,
+    result_without_response,
+)
 from batchyard.models import OUTCOMES, Outcome, Usage
 
 __all__ = ["Completeness", "Result"]
@@ -57,9 +62,7 @@ class Result:
         if self.raw is not None:
             return self.raw
         reason = self.error or ResultError(self.outcome, self.outcome, 0)
-        error = {"code": reason.code, "message": reason.message}
-        line = {"id": None, "custom_id": self.custom_id, "response": None, "error": error}
-        return json.dumps(line, ensure_ascii=False).encode(errors="surrogatepass")
+        return result_without_response(self.custom_id, reason)
 
 
 def _text(body: Any) -> str | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import uuid4
 
 from batchyard.client._collect import Progress, save
-from batchyard.client._join import Join
+from batchyard.client._desks import AsyncDesk
 from batchyard.client._results import Completeness, Result
 from batchyard.drivers import AsyncDriver
 from batchyard.effects import Blocking, Plan, Stream
@@ -24,12 +24,18 @@ __all__ = ["AsyncContent", "AsyncPager", "AsyncResults", "blocking"]
 T = TypeVar("T")
 
 
+class Joined(Protocol):
+    """What knows how complete results are, once they have been read."""
+
+    def completeness(self) -> Completeness: ...
+
+
 class AsyncPager(Generic[T]):
     """A list: iterate for every item of every page, or take one ``page()``."""
 
     def __init__(
         self,
-        driver: AsyncDriver,
+        driver: AsyncDriver | AsyncDesk,
         fetch: Callable[[PageRequest], Plan[Page[T]]],
         first: PageRequest,
     ) -> None:
@@ -57,7 +63,7 @@ class AsyncContent:
 
     def __init__(
         self,
-        driver: AsyncDriver,
+        driver: AsyncDriver | AsyncDesk,
         content: Callable[[], Stream[bytes]],
         size: Callable[[], Plan[int | None]],
     ) -> None:
@@ -104,9 +110,9 @@ class AsyncResults:
 
     def __init__(
         self,
-        driver: AsyncDriver,
+        driver: AsyncDriver | AsyncDesk,
         found: Callable[[], Plan[Batch]],
-        joined: Callable[[Batch], tuple[Join, Stream[list[Result]]]],
+        joined: Callable[[Batch], tuple[Joined, Stream[list[Result]]]],
     ) -> None:
         self._driver = driver
         self._found = found

@@ -5,58 +5,44 @@ Generated from the async one, do not edit: scripts/generate_client.py.
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from batchyard.client._collect import collect, end_of, size_of
-from batchyard.client._join import Join
-from batchyard.client._options import CallOptions, call_of, expires_of, page_of, ref_of
-from batchyard.client._plans import (
-    NAMED,
-    YOUNG,
-    Polling,
-    batch_marker,
-    create,
-    file_marker,
-    find,
-    upload,
-    watch,
-)
-from batchyard.client._results import Result
-from batchyard.client._streams import Content, Pager, Results, blocking
-from batchyard.client._uploads import Uploads, prepare
-from batchyard.config import resolve
+from batchyard.client._desks import Desk
+from batchyard.client._direct_sync import Batches, Files
+from batchyard.client._estimating import Estimator
+from batchyard.client._options import CallOptions, call_of
+from batchyard.client._streams import blocking
+from batchyard.client._tracking import Tracking, maker
+from batchyard.client._uploads import Uploads, gates_of
+from batchyard.config import LedgerSettings, load, resolve, resolve_ledger
 from batchyard.drivers import Driver, Transport
-from batchyard.effects import Clock, Plan, Stream
+from batchyard.effects import Clock
 from batchyard.models import (
-    Batch,
-    BatchRequest,
-    ExpiresAfter,
-    FileDeleted,
-    FileObject,
-    FileUpload,
     Finding,
+    Identity,
     Limits,
 )
-from batchyard.registry import Registry
-from batchyard.steps import FileContent, PathSource
+from batchyard.registry import Observation, Registry
 
 __all__ = [
-    "Batches",
     "Client",
-    "Files",
 ]
-
-Expiry = ExpiresAfter | Mapping[str, Any] | int
-"""Seconds, or OpenAI's ``{"anchor": "created_at", "seconds": …}``."""
 
 
 class Client:
-    """One account of one provider, in direct mode: ids are the provider's, nothing is kept.
+    """One account of one provider, in direct or in tracked mode.
+
+    In direct mode ids are the provider's, and nothing is kept.  In tracked mode,
+    with ``ledger`` (an address, a path, or ``True`` for the user's own) or where
+    one is configured and it is not ``False``, files are staged in a store and
+    batches kept in the ledger under ids of its own, followed, settled and priced.
+    The ledger keeps the account's name, never its settings: a worker in another
+    process follows a batch if it has an account that is called so.
+    ``owner``, ``team`` and ``tags`` are written on what is created then; with an
+    ``owner`` only that owner's files and batches are seen.
 
     ``Client("azure-eu")`` takes the account of that name from the
     configuration; ``Client("openai", api_key=…)`` makes one of that provider
@@ -84,12 +70,18 @@ class Client:
         transport: Transport | None = None,
         listeners: Sequence[object] = (),
         middleware: Sequence[object] = (),
+        gates: Sequence[object] = (),
         registry: Registry | None = None,
         clock: Clock | None = None,
+        ledger: str | os.PathLike[str] | LedgerSettings | bool | None = None,
+        owner: str | None = None,
+        team: str | None = None,
+        tags: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         registry = registry or Registry()
-        found = resolve(registry, provider, settings, account=account, config=config_file)
+        config = load(registry.environ, config_file)
+        found = resolve(registry, provider, settings, account=account, config=config)
         self.account = registry.account(
             found.provider,
             found.settings,
@@ -99,9 +91,36 @@ class Client:
         )
         self._driver = Driver(self.account, transport, clock)
         self._options = CallOptions(timeout=timeout, max_retries=max_retries)
-        uploads = Uploads()
-        self.files = Files(self._driver, self._options, uploads)
-        self.batches = Batches(self._driver, self._options, uploads)
+        self._estimator = Estimator(self.account, registry, config, found.prices)
+        self._desk: Desk | None = None
+        self.files: Files
+        self.batches: Batches
+        kept = resolve_ledger(registry, ledger, config)
+        if kept is None:
+            uploads = Uploads(gates_of(registry, config, gates))
+            self.files = Files(self._driver, self._options, uploads)
+            self.batches = Batches(self._driver, self._options, uploads, self._estimator)
+            return
+        tracking = Tracking(
+            settings=kept,
+            config=config,
+            registry=registry,
+            clock=self._driver.clock,
+            account=self.account,
+            prices=found.prices,
+            transport=transport,
+            listeners=listeners,
+            middleware=middleware,
+            gates=gates,
+        )
+        self._track(tracking, Identity(owner or "", team, tuple(tags)), owner)
+
+    def _track(self, tracking: Tracking, who: Identity, owner: str | None) -> None:
+        from batchyard.client import _tracked_sync as tracked  # noqa: PLC0415 - only with a ledger
+
+        self._desk = Desk(maker(tracking), tracking.clock, who, owner)
+        self.files = tracked.TrackedFiles(self._desk)
+        self.batches = tracked.TrackedBatches(self._desk, self.account.name, self._estimator)
 
     def __repr__(self) -> str:
         return f"Client({self.account.provider!r}, account={self.account.name!r})"
@@ -119,6 +138,8 @@ class Client:
 
     def close(self) -> None:
         """Let the listeners hear what they were told, and close the connections."""
+        if self._desk is not None:
+            self._desk.close()
         self._driver.run(blocking(self.account.flush))
         self._driver.close()
 
@@ -126,228 +147,14 @@ class Client:
         """What one batch takes at this account."""
         return self.account.limits(endpoint, model)
 
+    def observe(self, function: Callable[[Any], object]) -> Observation:
+        """Call *function*, sync or async, with every event of the account, until stopped.
+
+        It runs in a thread of its own, best effort: see :class:`~batchyard.hookspecs.ListenerSpec`.
+        """
+        return self.account.observe(function)
+
     def check(self) -> list[Finding]:
         """Whether the account can be used, and what to do where it cannot."""
         call = call_of(self.account.name, self._options, {})
         return self._driver.run(self.account.check_account(call))
-
-
-class Files:
-    """``client.files``.
-
-    Every method takes ``timeout`` (seconds), ``max_retries``, ``extra_headers``
-    and ``extra_body`` too.
-    """
-
-    def __init__(self, driver: Driver, options: CallOptions, uploads: Uploads) -> None:
-        self._driver = driver
-        self._account = driver.account
-        self._options = options
-        self._uploads = uploads
-
-    def create(
-        self,
-        file: FileContent,
-        purpose: str = "batch",
-        *,
-        filename: str | None = None,
-        expires_after: Expiry | None = None,
-        idempotency_key: str | None = None,
-        validate: bool = True,
-        **options: Any,
-    ) -> FileObject:
-        """Upload a file: bytes, a path, an open binary file, or pieces (see ``FileContent``).
-
-        A file for a batch is checked before anything is sent, unless *validate*
-        is false: :class:`~batchyard.errors.InvalidLinesError` has all its bad lines.
-        With an ``idempotency_key`` the stored name gets a mark, and a file that
-        was uploaded with the same key is returned instead of uploading again.
-        """
-        marker = file_marker(idempotency_key) if idempotency_key else None
-        call = call_of(self._account.name, self._options, options, marker)
-        prepared = self._driver.run(
-            prepare(self._account, file, checked=validate and purpose == "batch")
-        )
-        name = filename or prepared.name
-        if marker is not None:
-            stem, dot, suffix = name.rpartition(".")
-            name = f"{stem}-{marker}{dot}{suffix}" if dot else f"{name}-{marker}"
-        wanted = FileUpload(prepared.source, name, purpose, expires_of(expires_after))
-        stored = self._driver.run(upload(self._account, call, wanted))
-        self._uploads.remember(stored, prepared.check, keyed=marker is not None)
-        return stored
-
-    def retrieve(self, file_id: str | FileObject, **options: Any) -> FileObject:
-        call = call_of(self._account.name, self._options, options)
-        return self._driver.run(self._account.retrieve_file(call, ref_of(file_id)))
-
-    def delete(self, file_id: str | FileObject, **options: Any) -> FileDeleted:
-        call = call_of(self._account.name, self._options, options)
-        return self._driver.run(self._account.delete_file(call, ref_of(file_id)))
-
-    def list(
-        self,
-        *,
-        after: str | None = None,
-        limit: int | None = None,
-        order: Literal["asc", "desc"] | None = None,
-        purpose: str | None = None,
-        **options: Any,
-    ) -> Pager[FileObject]:
-        """The files, newest first; ``limit`` is the size of a page, and all pages are walked."""
-        call = call_of(self._account.name, self._options, options)
-        first = page_of(after, limit, order, purpose)
-        return Pager(self._driver, lambda page: self._account.list_files(call, page), first)
-
-    def content(self, file_id: str | FileObject, **options: Any) -> Content:
-        """The file's bytes, to be iterated over, read or saved.  Nothing is sent before that."""
-        call = call_of(self._account.name, self._options, options)
-        file = ref_of(file_id)
-        return Content(
-            self._driver,
-            lambda: self._account.file_content(call, file),
-            lambda: size_of(self._account, call, file_id),
-        )
-
-
-class Batches:
-    """``client.batches``.
-
-    Every method takes ``timeout`` (seconds), ``max_retries``, ``extra_headers``
-    and ``extra_body`` too.
-    """
-
-    def __init__(self, driver: Driver, options: CallOptions, uploads: Uploads) -> None:
-        self._driver = driver
-        self._account = driver.account
-        self._options = options
-        self._uploads = uploads
-
-    def create(
-        self,
-        input_file_id: str | FileObject,
-        endpoint: str,
-        completion_window: str = "24h",
-        *,
-        metadata: Mapping[str, str] | None = None,
-        output_expires_after: Expiry | None = None,
-        models: Sequence[str] = (),
-        idempotency_key: str | None = None,
-        **options: Any,
-    ) -> Batch:
-        """Create a batch, once: after a reply that was lost it is looked for, not sent again.
-
-        With an ``idempotency_key`` a mark goes into the metadata (and is taken
-        out on reading), and a batch that was created with the same key is
-        returned instead of creating another, also by another process.
-        ``models`` are the models of the lines, for providers that must be told;
-        those of a file that this client has checked are known.
-
-        Raises :class:`~batchyard.errors.InputError` for such a file whose lines are
-        for another endpoint, or name more models than a batch takes;
-        :class:`~batchyard.errors.IdempotencyError` where the metadata has no room;
-        :class:`~batchyard.errors.AmbiguousCreateError` where it cannot be found
-        out whether the batch was created.
-        """
-        marker = batch_marker(idempotency_key) if idempotency_key else None
-        call = call_of(self._account.name, self._options, options, marker)
-        request = BatchRequest(
-            ref_of(input_file_id),
-            endpoint,
-            completion_window,
-            metadata,
-            expires_of(output_expires_after),
-            tuple(models),
-        )
-        request = self._uploads.complete(self._account, request)
-        return self._driver.run(create(self._account, call, request))
-
-    def find(self, idempotency_key: str, **options: Any) -> Batch | None:
-        """The batch that was created with the key in the last seven days, if any was."""
-        marker = batch_marker(idempotency_key)
-        call = call_of(self._account.name, self._options, options)
-        return self._driver.run(find(self._account, call, marker))
-
-    def retrieve(self, batch_id: str | Batch, **options: Any) -> Batch:
-        call = call_of(self._account.name, self._options, options)
-        return self._driver.run(self._account.retrieve_batch(call, ref_of(batch_id)))
-
-    def cancel(self, batch_id: str | Batch, **options: Any) -> Batch:
-        """Ask for the batch to be stopped.  One that has ended is returned as it is."""
-        call = call_of(self._account.name, self._options, options)
-        return self._driver.run(self._account.cancel_batch(call, ref_of(batch_id)))
-
-    def list(
-        self, *, after: str | None = None, limit: int | None = None, **options: Any
-    ) -> Pager[Batch]:
-        """The batches, newest first; ``limit`` is the size of a page, and all pages are walked."""
-        call = call_of(self._account.name, self._options, options)
-        return Pager(
-            self._driver,
-            lambda page: self._account.list_batches(call, page),
-            page_of(after, limit),
-        )
-
-    def wait(
-        self,
-        batch_id: str | Batch,
-        *,
-        on_progress: Callable[[Batch], object] | None = None,
-        wait_timeout: float | None = None,
-        poll: Polling | None = None,
-        **options: Any,
-    ) -> Batch:
-        """Wait for the batch's end, and return it as it ended.
-
-        ``on_progress`` is called with the batch each time it has been looked at.
-        What may pass (an outage, a rate limit) is waited out.  Raises
-        :class:`~batchyard.errors.WaitTimeoutError` after ``wait_timeout`` seconds.
-        """
-        call = call_of(self._account.name, self._options, options)
-        batch = ref_of(batch_id)
-        polling = poll or Polling(timeout=wait_timeout)
-        seen: Batch | None = None
-
-        def look(seconds: float) -> Plan[Batch]:
-            bounded = min(seconds, call.timeout or seconds)
-            # the watch itself looks again
-            once = replace(call, timeout=bounded, max_retries=0)
-            return self._account.retrieve_batch(once, batch)
-
-        young = YOUNG if isinstance(batch_id, Batch) else NAMED
-        for seen in self._driver.stream(watch(self._account, look, polling, young)):
-            if on_progress is not None:
-                _answered(on_progress(seen))
-        assert seen is not None  # noqa: S101 - the stream ends only after it has seen the batch
-        self._driver.run(end_of(self._account, call, seen))
-        return seen
-
-    def results(
-        self,
-        batch_id: str | Batch,
-        *,
-        input_file: str | os.PathLike[str] | None = None,
-        **options: Any,
-    ) -> Results:
-        """One item for each input line, joined by ``custom_id``, in the order of the input.
-
-        Both the output and the error file are read, in every terminal status.
-        ``input_file`` is the input on disk, if it is there; else it is fetched.
-        """
-        call = call_of(self._account.name, self._options, options)
-        path = PathSource(input_file).path if input_file is not None else None
-
-        async def found() -> Batch:
-            return await self._account.retrieve_batch(call, ref_of(batch_id))
-
-        def joined(batch: Batch) -> tuple[Join, Stream[list[Result]]]:
-            join = Join(batch, self._account.usage_reader(batch.endpoint or ""))
-            return join, collect(self._account, call, batch, join, path)
-
-        return Results(self._driver, found, joined)
-
-
-def _answered(answer: object) -> None:
-    """A callback of the blocking client has done its work when it returns."""
-    if inspect.isawaitable(answer):
-        raise TypeError("on_progress is async; use the async client")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from batchyard.config import Configuration
 from batchyard.effects import Blocking, Source
 from batchyard.errors import InputError
 from batchyard.models import BatchRequest, FileObject, Limits
-from batchyard.registry import Account
+from batchyard.registry import Account, Registry
 from batchyard.steps import FileContent, PathSource, named_source
 
 if TYPE_CHECKING:
+    from batchyard.gates import GateChain
     from batchyard.lines import FileCheck
 
-__all__ = ["Prepared", "Uploads", "prepare"]
+__all__ = ["Prepared", "Uploads", "gates_of"]
 
 MOST = 256
 """Uploads that are remembered."""
@@ -34,25 +38,6 @@ class Prepared:
     check: FileCheck | None
 
 
-async def prepare(account: Account, content: FileContent, *, checked: bool) -> Prepared:
-    """Read a file before it is sent, if it is to be *checked*.
-
-    Raises :class:`~batchyard.errors.InvalidLinesError` with all lines that are wrong.
-    """
-    limits = account.limits() if checked else None
-
-    def read() -> Prepared:
-        source, name = named_source(content)
-        return Prepared(source, name, None if limits is None else _check(source, limits))
-
-    inner = content[1] if isinstance(content, tuple) else content
-    small = isinstance(inner, bytes) and len(inner) <= SMALL
-    prepared: Prepared = read() if small else await Blocking(read)
-    if prepared.check is not None:
-        prepared.check.raise_for_problems()
-    return prepared
-
-
 def _check(source: Source, limits: Limits) -> FileCheck:
     # on first use: a client that uploads nothing starts without it
     from batchyard.lines import check_file, check_source  # noqa: PLC0415
@@ -68,12 +53,67 @@ class _Upload:
     models: tuple[str, ...]
 
 
-class Uploads:
-    """What a client saw in the last files that it checked and uploaded, by their ids."""
+def gates_of(
+    registry: Registry, config: Configuration, added: Sequence[object]
+) -> GateChain | None:
+    """The gates that are configured, and *added* ones; ``None`` if there are none of either."""
+    if not added and not config.names_of("gates"):
+        return None
+    from batchyard.gates import configured  # noqa: PLC0415 - most clients have no gates
 
-    def __init__(self) -> None:
+    return configured(registry, config, added)
+
+
+class Uploads:
+    """What a client does with files and batches on their way out, and saw in the last files."""
+
+    def __init__(self, gates: GateChain | None = None) -> None:
+        self._gates = gates
+        self._gated = gates is not None and gates.sees_lines
         self._seen: dict[str, _Upload] = {}
         self._lock = threading.Lock()
+
+    async def prepare(
+        self, account: Account, content: FileContent, purpose: str, *, validate: bool
+    ) -> Prepared:
+        """Read a file for a batch before it is sent, and let it pass the gates.
+
+        A file that gates are to see is checked whatever the caller wants.  Raises
+        :class:`~batchyard.errors.InvalidLinesError` with all lines that are wrong.
+        """
+        checked = purpose == "batch" and (validate or self._gated)
+        limits = account.limits() if checked else None
+
+        def read() -> Prepared:
+            source, name = named_source(content)
+            return (
+                Prepared(source, name, None) if limits is None else self._read(source, name, limits)
+            )
+
+        inner = content[1] if isinstance(content, tuple) else content
+        small = isinstance(inner, bytes) and len(inner) <= SMALL and not self._gated
+        return read() if small else await Blocking(read)
+
+    def _read(self, source: Source, name: str, limits: Limits) -> Prepared:
+        check = _check(source, limits)
+        check.raise_for_problems()
+        if self._gates is not None and self._gated:
+            # on first use: most clients have no gates
+            from batchyard.client._gating import passed  # noqa: PLC0415
+
+            sent = passed(source, self._gates)
+            if sent is not source:
+                source, check = sent, _check(sent, limits)
+                check.raise_for_problems()
+        return Prepared(source, name, check)
+
+    async def admit(self, request: BatchRequest) -> None:
+        """Ask the gates whether the batch may be created.
+
+        Raises :class:`InputError` for one that they refuse.
+        """
+        if self._gates is not None:
+            await Blocking(partial(self._gates.admit, request))
 
     def remember(self, stored: FileObject, checked: FileCheck | None, *, keyed: bool) -> None:
         """Remember an upload; a *keyed* one only if it surely is not an earlier, other file."""

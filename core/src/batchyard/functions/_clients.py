@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from batchyard.config import resolve
+from batchyard.config import load, resolve, resolve_ledger
 from batchyard.registry import Registry
 
 __all__ = ["MAX_CLIENTS", "Clients", "Lease"]
@@ -100,9 +100,14 @@ def _ours(
 
 
 def _digest(registry: Registry, provider: str | None, settings: Mapping[str, Any]) -> str:
-    """Of the settings as they are after the environment: a changed variable is another account."""
-    found = resolve(registry, provider, settings)
-    identity = [found.name, found.provider, _revealed(found.settings)]
+    """Of the settings as they are after the environment: a changed variable is another account.
+
+    So is another ledger.
+    """
+    config = load(registry.environ)
+    found = resolve(registry, provider, settings, config=config)
+    ledger = resolve_ledger(registry, None, config)
+    identity = [found.name, found.provider, *map(_revealed, (found.settings, found.prices, ledger))]
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), key=_KEY, digest_size=16).hexdigest()
 
