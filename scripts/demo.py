@@ -1,10 +1,11 @@
-"""Run examples/reviews.jsonl as a batch and show some answers; see `make help`."""
+"""Run examples/reviews.jsonl as a batch; show answers, the receipt and events; see `make help`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,20 @@ from batchyard.registry import Registry
 ROOT = Path(__file__).resolve().parent.parent
 REQUESTS = ROOT / "examples" / "reviews.jsonl"
 FOLDER = ROOT / "build" / "demo"
+LIVE_FOLDER = ROOT / "build" / "demo-live"
 WIDTH = 92
+
+SHOWN = ("acreate_batch", "batch_success")
+"""The first and the last that is told of a good batch."""
+
+CONFIGURATION = """\
+[ledger]
+url = "ledger.db"
+
+[sinks.events]
+sink = "jsonl"
+path = {path}
+"""
 
 Row = dict[str, Any]
 
@@ -33,14 +47,32 @@ def emulated(provider: str) -> Iterator[Mapping[str, str]]:
         yield {**os.environ, **emulator.environment(server.url)}
 
 
-def run(provider: str, environment: Mapping[str, str], *, live: bool) -> tuple[int, str]:
+def prepared(folder: Path, *, keep: bool) -> Path:
+    """A configuration with a ledger, and a sink to which the events are delivered.
+
+    The ledger is a new one, unless the last one is of a batch that is being paid for.
+    """
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "events.jsonl").unlink(missing_ok=True)
+    configuration = folder / "batchyard.toml"
+    path = json.dumps(str(folder / "events.jsonl"))
+    configuration.write_text(CONFIGURATION.format(path=path), encoding="utf-8")
+    return configuration
+
+
+def run(
+    provider: str, environment: Mapping[str, str], folder: Path, *, live: bool
+) -> tuple[int, str]:
     """Run the batch with the command that a user has; progress goes to the terminal."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    configuration = prepared(folder, keep=live)
     command = [
         str(Path(sys.executable).with_name("batchyard")),
         *("run", str(REQUESTS.relative_to(ROOT)), "--provider", provider),
-        *("--output", str((FOLDER / "results.jsonl").relative_to(ROOT))),
-        *("--errors", str((FOLDER / "errors.jsonl").relative_to(ROOT))),
+        *("--config", str(configuration.relative_to(ROOT)), "--owner", "demo"),
+        *("--output", str((folder / "results.jsonl").relative_to(ROOT))),
+        *("--errors", str((folder / "errors.jsonl").relative_to(ROOT))),
     ]
     if live:
         # a demo that was interrupted takes up the batch that is being paid for
@@ -87,17 +119,28 @@ def show(requests: Mapping[str, Row], path: Path, most: int) -> None:
         print(f"    > {clipped(answered(row))}")
 
 
+def show_events(path: Path) -> None:
+    """Print the first and the last event of the batch, as the sink got them."""
+    print(f"\nEvents, as they were delivered to {path.relative_to(ROOT)}:")
+    for event in rows(path):
+        if event["type"] in SHOWN:
+            fields = (f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in event.items())
+            print("{", ",\n".join(fields), "}", sep="\n")
+
+
 def demonstrate(provider: str, environment: Mapping[str, str], *, live: bool) -> int:
-    code, summary = run(provider, environment, live=live)
+    folder = LIVE_FOLDER if live else FOLDER
+    code, summary = run(provider, environment, folder, live=live)
     if code:
         print(summary, end="")
         return code
     requests = {row["custom_id"]: row for row in rows(REQUESTS)}
     print("\nSome of the answers:")
-    show(requests, FOLDER / "results.jsonl", 5)
+    show(requests, folder / "results.jsonl", 5)
     print("\nSome of the requests that were refused, each for a reason of its own:")
-    show(requests, FOLDER / "errors.jsonl", 3)
+    show(requests, folder / "errors.jsonl", 3)
     print(f"\n{summary}", end="")
+    show_events(folder / "events.jsonl")
     return 0
 
 

@@ -15,3 +15,13 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     emulator = OpenAIEmulator(time_scale=0.002)
     with emulator.serve() as server:
         yield Shell(tmp_path, emulator, server.url)
+
+
+@pytest.fixture
+def tracked(shell: Shell) -> Shell:
+    """With a ledger that is configured, and looks often."""
+    shell.environment |= {
+        "BATCHYARD_LEDGER": str(shell.folder / "ledger.db"),
+        "BATCHYARD_LEDGER__POLL_FIRST": "0.05",
+    }
+    return shell

@@ -18,13 +18,17 @@ from batchyard_openai.emulator import OpenAIEmulator
 class Shell:
     """Runs commands in a folder, against an emulator, without the user's own configuration."""
 
-    def __init__(self, folder: Path, emulator: OpenAIEmulator, url: str) -> None:
+    def __init__(
+        self, folder: Path, emulator: OpenAIEmulator, url: str, **environment: str
+    ) -> None:
         self.folder = folder
         self.emulator = emulator
         self.environment = {
             **emulator.environment(url),
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
+            "XDG_DATA_HOME": str(folder / "data"),
+            **environment,
         }
 
     def __call__(self, *arguments: str | Path, **environment: str | None) -> Result:

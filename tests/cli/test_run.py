@@ -1,4 +1,4 @@
-"""``batchyard run``: what a user sees, and what is left on disk."""
+"""``batchyard run`` without a ledger: what a user sees, and what is left on disk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from batchyard.client import Batches, Client
 from batchyard_openai.emulator import OpenAIEmulator
 from tests.cli.shell import Shell
 from tests.client.requests import chat_lines
+
+DIRECT = {"BATCHYARD_LEDGER": "false"}
+
+
+@pytest.fixture
+def shell(shell: Shell) -> Shell:
+    shell.environment |= DIRECT
+    return shell
 
 
 def test_results_and_errors_are_written_and_summed_up(shell: Shell) -> None:
@@ -131,7 +139,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_told_by_its_exit_code(shell: Shel
 def test_lines_without_a_result_are_told_by_the_exit_code(tmp_path: Path) -> None:
     emulator = OpenAIEmulator(time_scale=0.002, quirks=["missing-rows"])
     with emulator.serve() as server:
-        shell = Shell(tmp_path, emulator, server.url)
+        shell = Shell(tmp_path, emulator, server.url, **DIRECT)
         done = shell("run", shell.file(chat_lines(200)))
     assert done.exit_code == 3
     assert " missing" in done.stdout
@@ -152,7 +160,7 @@ def test_lines_without_a_result_are_told_by_the_exit_code(tmp_path: Path) -> Non
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, options: list[str], hint: str) -> None:
     emulator = OpenAIEmulator(time_scale=1)
     with emulator.serve() as server:
-        shell = Shell(tmp_path, emulator, server.url)
+        shell = Shell(tmp_path, emulator, server.url, **DIRECT)
         shell.file(chat_lines(2))
         process = shell.started("run", "in.jsonl", *options)
         assert process.stderr is not None

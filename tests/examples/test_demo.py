@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +30,20 @@ def custom_ids(path: Path) -> set[str]:
     return {json.loads(line)["custom_id"] for line in path.read_text("utf-8").splitlines()}
 
 
+def ending(text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """What the demo ends with: the receipt, and two events."""
+    _, receipt = text.split("\n\nmodel ")
+    receipt, _, events = receipt.partition("\n\nEvents, as they were delivered to ")
+    first, last = events.partition(":\n")[2].split("}\n{\n")
+    return receipt, json.loads(first + "}"), json.loads("{" + last)
+
+
+def total_tokens(text: str) -> int:
+    found = re.search(r"^tokens +([\d,]+) = ", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
 @pytest.mark.parametrize("provider", ["azure", "openai", "vertex"])
 def test_the_demo_answers_every_request_but_those_that_are_to_be_refused(provider: str) -> None:
     done = demo(provider)
@@ -36,6 +53,19 @@ def test_the_demo_answers_every_request_but_those_that_are_to_be_refused(provide
     refused = {name for name in everything if name.startswith("refused: ")}
     assert custom_ids(ROOT / "build" / "demo" / "errors.jsonl") == refused
     assert custom_ids(ROOT / "build" / "demo" / "results.jsonl") == everything - refused
+    receipt, first, last = ending(done.stdout)
+    assert not {"unknown", "no price"} & {one.strip() for one in receipt.split("  ")}
+    assert (first["type"], last["type"]) == ("acreate_batch", "batch_success")
+    assert last["batch"]["id"] == first["batch"]["id"]
+    assert f"cost      {Decimal(last['totals']['response_cost']).normalize():f} USD" in receipt
+    assert last["totals"]["total_tokens"] == total_tokens(done.stdout)
+    assert last["receipt"]["state"] == "priced"
+    assert last["receipt"]["proof"]["complete"] is True
+
+
+def test_the_demo_begins_anew_each_time() -> None:
+    first, again = (ending(demo("openai").stdout)[1]["batch"]["id"] for _ in range(2))
+    assert first != again
 
 
 def test_the_demo_shows_progress_and_answers_beside_their_requests() -> None:

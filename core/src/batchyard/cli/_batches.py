@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from batchyard.cli._collecting import collect, to_stdout
+from batchyard.cli._cost import cost
 from batchyard.cli._failures import EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from batchyard.cli._listing import list_options, show_list, taken
-from batchyard.cli._options import Where, debug_option, json_option, metadata_option, with_account
+from batchyard.cli._options import Where, debug_option, json_option, metadata_option, with_client
 from batchyard.cli._output import echo, emit, note
 from batchyard.cli._progress import progress
 from batchyard.cli._result_files import distinct, writable
@@ -20,7 +21,10 @@ __all__ = ["command"]
 
 @click.group("batches", short_help="Create, watch, cancel and read batches.")
 def command() -> None:
-    """Batches at a provider."""
+    """Batches: the ledger's, where there is one, or the provider's own."""
+
+
+command.add_command(cost)
 
 
 @command.command("create", short_help="Create a batch of a file that is uploaded; print its id.")
@@ -30,7 +34,7 @@ def command() -> None:
 @metadata_option
 @click.option("--model", "models", multiple=True, help="Model of the lines, where one is asked.")
 @click.option("--key", help="Idempotency key: a batch created with it is not created again.")
-@with_account
+@with_client
 @json_option
 @debug_option
 def create(
@@ -66,7 +70,7 @@ def create(
 
 @command.command("get", short_help="Show a batch.")
 @click.argument("batch_id")
-@with_account
+@with_client
 @json_option
 @debug_option
 def get(where: Where, batch_id: str, as_json: bool) -> None:
@@ -78,7 +82,7 @@ def get(where: Where, batch_id: str, as_json: bool) -> None:
 
 @command.command("list", short_help="List batches, newest first.")
 @list_options
-@with_account
+@with_client
 @json_option
 @debug_option
 def list_batches(where: Where, limit: int, every: bool, after: str | None, as_json: bool) -> None:
@@ -92,7 +96,7 @@ def list_batches(where: Where, limit: int, every: bool, after: str | None, as_js
 
 @command.command("cancel", short_help="Ask for a batch to be stopped.")
 @click.argument("batch_id")
-@with_account
+@with_client
 @json_option
 @debug_option
 def cancel(where: Where, batch_id: str, as_json: bool) -> None:
@@ -106,7 +110,7 @@ def cancel(where: Where, batch_id: str, as_json: bool) -> None:
 @click.argument("batch_id")
 @click.option("--wait-timeout", type=click.FloatRange(min=0), help="Seconds to wait at most.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-@with_account
+@with_client
 @json_option
 @debug_option
 def wait(
@@ -141,7 +145,7 @@ def wait(
     type=click.Path(path_type=Path),
     help="The input, if it is at hand; fetched otherwise.",
 )
-@with_account
+@with_client
 @json_option
 @debug_option
 def results(

@@ -14,6 +14,7 @@ from batchyard.errors import BatchyardError, InvalidLinesError
 
 __all__ = [
     "DEBUG",
+    "EXIT_DISAGREES",
     "EXIT_ERROR",
     "EXIT_INCOMPLETE",
     "EXIT_INTERRUPTED",
@@ -27,6 +28,9 @@ EXIT_ERROR = 1
 
 EXIT_INCOMPLETE = 3
 """The batch ended without being completed, or lines have no result."""
+
+EXIT_DISAGREES = 3
+"""A receipt does not agree with the batch's result files."""
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C."""

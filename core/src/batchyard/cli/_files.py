@@ -11,7 +11,7 @@ import click
 
 from batchyard.cli._failures import EXIT_INTERRUPTED
 from batchyard.cli._listing import list_options, show_list, taken
-from batchyard.cli._options import Where, debug_option, json_option, with_account
+from batchyard.cli._options import Where, debug_option, json_option, with_client
 from batchyard.cli._output import details, echo, emit, moment, note
 from batchyard.cli._progress import download
 from batchyard.cli._result_files import writable
@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 @click.group("files", short_help="Upload, list, fetch and delete files.")
 def command() -> None:
-    """Files at a provider."""
+    """Files: those staged in the ledger's store, where there is one, or the provider's own."""
 
 
 @command.command("upload", short_help="Upload FILE and print its id.")
@@ -36,7 +36,7 @@ def command() -> None:
     "--expires-after", type=click.IntRange(min=1), metavar="SECONDS", help="Deleted after that."
 )
 @click.option("--key", help="Idempotency key: a file uploaded with it is not uploaded again.")
-@with_account
+@with_client
 @json_option
 @debug_option
 def upload(
@@ -65,7 +65,7 @@ def upload(
 
 @command.command("get", short_help="Show a file's description.")
 @click.argument("file_id")
-@with_account
+@with_client
 @json_option
 @debug_option
 def get(where: Where, file_id: str, as_json: bool) -> None:
@@ -91,7 +91,7 @@ def get(where: Where, file_id: str, as_json: bool) -> None:
 @command.command("list", short_help="List files, newest first.")
 @list_options
 @click.option("--purpose", help="Only files with this purpose.")
-@with_account
+@with_client
 @json_option
 @debug_option
 def list_files(
@@ -112,7 +112,7 @@ def _row(file: FileObject) -> tuple[object, ...]:
 
 @command.command("delete", short_help="Delete files.")
 @click.argument("file_ids", nargs=-1, required=True, metavar="FILE_ID…")
-@with_account
+@with_client
 @json_option
 @debug_option
 def delete(where: Where, file_ids: tuple[str, ...], as_json: bool) -> None:
@@ -138,7 +138,7 @@ def delete(where: Where, file_ids: tuple[str, ...], as_json: bool) -> None:
     help="Where to write it, whole or not at all; standard output otherwise.",
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
-@with_account
+@with_client
 @json_option
 @debug_option
 def content(where: Where, file_id: str, output: Path | None, quiet: bool, as_json: bool) -> None:

@@ -13,16 +13,27 @@ from batchyard.errors import PluginContractError
 __all__ = ["COMMANDS", "LazyGroup"]
 
 COMMANDS = {
+    "adopt": ("batchyard.cli._adopt", "Take over a batch that was made elsewhere."),
     "batches": ("batchyard.cli._batches", "Create, watch, cancel and read batches."),
     "completion": ("batchyard.cli._completion", "Print a script for your shell's completion."),
     "config": ("batchyard.cli._config", "Show and check the configuration."),
     "doctor": ("batchyard.cli._doctor", "Check that the accounts can be used."),
     "emulate": ("batchyard.cli._emulate", "Run a provider's emulator on this machine."),
+    "estimate": ("batchyard.cli._estimate", "Estimate the tokens and the cost of FILE."),
+    "events": ("batchyard.cli._events", "See what happened and was delivered; deliver again."),
     "files": ("batchyard.cli._files", "Upload, list, fetch and delete files."),
+    "ledger": ("batchyard.cli._ledger", "See to the ledger's database."),
     "plugins": ("batchyard.cli._plugins", "See what is installed, and whether it works."),
+    "prices": (
+        "batchyard.cli._prices",
+        "Show what models cost in batches, and what has no price.",
+    ),
     "providers": ("batchyard.cli._providers", "List the providers that are installed."),
+    "reprice": ("batchyard.cli._reprice", "Price settled batches anew."),
     "run": ("batchyard.cli._run", "Run FILE, a JSONL file of requests, as a batch."),
+    "usage": ("batchyard.cli._usage", "Sum up what settled batches used and cost."),
     "validate": ("batchyard.cli._validate", "Check FILE, a JSONL file of requests."),
+    "worker": ("batchyard.cli._worker", "Follow the ledger's batches until stopped."),
 }
 """Each of our commands: its module, whose object is called ``command``, and its short help.
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from batchyard.cli._collecting import collect
 from batchyard.cli._failures import EXIT_INCOMPLETE, EXIT_INTERRUPTED
-from batchyard.cli._options import Where, debug_option, json_option, metadata_option, with_account
+from batchyard.cli._options import Where, debug_option, json_option, metadata_option, with_client
+from batchyard.cli._order import Order
 from batchyard.cli._output import note
 from batchyard.cli._progress import progress
 from batchyard.cli._result_files import distinct, writable
+from batchyard.cli._tracked_run import followed_here, is_tracked, receipt_of, staged
 from batchyard.client import Client, file_marker
 from batchyard.errors import (
     AmbiguousCreateError,
@@ -25,36 +26,9 @@ from batchyard.errors import (
     NotFoundError,
 )
 from batchyard.lines import FileCheck, check_file
-from batchyard.models import Batch
+from batchyard.models import Batch, Identity
 
 __all__ = ["command"]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the user asked for."""
-
-    file: Path
-    where: Where
-    key: str | None
-    batch: str | None
-    window: str
-    metadata: dict[str, str]
-    results: Path
-    errors: Path
-    wait_timeout: float | None
-    quiet: bool
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            note(text)
-
-    def resume(self, batch: str) -> str:
-        """What to type to take up a batch that goes on."""
-        if self.key:
-            return f"run the same command again to take it up (key {self.key!r})."
-        file = shlex.quote(str(self.file))
-        return f"take it up with: batchyard run {file} --batch {shlex.quote(batch)}{self.where}"
 
 
 @click.command("run", short_help="Run FILE, a JSONL file of requests, as a batch.")
@@ -69,7 +43,10 @@ class Order:
 @metadata_option
 @click.option("--wait-timeout", type=click.FloatRange(min=0), help="Seconds to wait at most.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-@with_account
+@click.option("--owner", default="", help="Whose the batch is, in the ledger.")
+@click.option("--team", help="The owner's team.")
+@click.option("--tag", "tags", multiple=True, help="Something to sum its cost by, repeatable.")
+@with_client
 @json_option
 @debug_option
 def command(
@@ -83,9 +60,16 @@ def command(
     metadata: dict[str, str],
     wait_timeout: float | None,
     quiet: bool,
+    owner: str,
+    team: str | None,
+    tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run FILE, a JSONL file of requests, as a batch: check, upload, create, wait, collect.
+
+    Where batchyard[ledger] is installed the batch is kept in a ledger, the
+    configured one or your own: it is followed from wherever it is, counted and
+    priced, and the end is a receipt.  --no-ledger does without.
 
     Exit codes: 0 the batch is completed and every line accounted for (lines may
     have failed; they are in the errors file), 1 an error, 2 wrong usage, 3 the
@@ -100,15 +84,24 @@ def command(
     distinct(file, results, errors)
     for path in (results, errors):
         writable(path)
-    order = Order(file, where, key, batch, window, metadata, results, errors, wait_timeout, quiet)
+    where, tracked = is_tracked(where)
+    who = Identity(owner, team, tags)
+    if who != Identity() and not tracked:
+        raise click.UsageError("--owner, --team and --tag are kept in a ledger, and there is none.")
+    order = Order(
+        file, where, key, batch, window, metadata, results, errors, wait_timeout, quiet, tracked
+    )
     stamp = _stamp(file)
-    with where.client() as client:
+    with where.client(who) as client, followed_here():
         checked = _checked(order, client)
         begun = _begun(client, order, checked)
         with _resumable(order, begun.id):
             ended = _waited(client, order, checked, begun)
-            own = _own_input(file, stamp)
+            # what is staged does not change
+            own = None if tracked else _own_input(file, stamp)
             summary = collect(client.batches.results(ended, input_file=own), results, errors)
+            if tracked:
+                summary = replace(summary, receipt=receipt_of(client, ended))
     summary.show(as_json=as_json)
     if not summary.whole:
         raise SystemExit(EXIT_INCOMPLETE)
@@ -161,7 +154,7 @@ def _own_input(file: Path, stamp: tuple[int, int, int] | None) -> Path | None:
 def _begun(client: Client, order: Order, checked: FileCheck) -> Batch:
     """The batch to wait for: the one named, the one of the key, or a new one."""
     if order.batch:
-        batch = client.batches.retrieve(order.batch)
+        batch = _named(client, order)
         _same_lines(batch, checked)
         order.say(f"taking up batch {batch.id}")
         return batch
@@ -175,16 +168,26 @@ def _begun(client: Client, order: Order, checked: FileCheck) -> Batch:
         raise
 
 
+def _named(client: Client, order: Order) -> Batch:
+    try:
+        return client.batches.retrieve(order.batch or "")
+    except NotFoundError:
+        if order.tracked:
+            order.say("A batch that was made without the ledger is taken up with --no-ledger.")
+        raise
+
+
 def _look_up(order: Order) -> str:
     if order.key:
         return f"with key {order.key!r} the same command finds it"
-    return f"look it up with: batchyard batches list{order.where}; if it is there, " + order.resume(
-        "ID"
-    )
+    listed = f"look it up with: batchyard batches list{order.place}; if it is there, "
+    return listed + order.resume("ID")
 
 
 def _submitted(client: Client, order: Order, checked: FileCheck) -> Batch:
     """A new batch, or the one that an earlier run with the same key began."""
+    if order.tracked:
+        return staged(client, order, checked)
     file_key = f"{order.key}\0{checked.digest}" if order.key else None
     if order.key:
         found = client.batches.find(order.key)
@@ -242,7 +245,8 @@ def _resumable(order: Order, batch: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(f"\nInterrupted. Batch {batch} goes on; {order.resume(batch)}")
+        goes_on = "is kept, and goes on if it was sent" if order.tracked else "goes on"
+        note(f"\nInterrupted. Batch {batch} {goes_on}; {order.resume(batch)}")
         raise SystemExit(EXIT_INTERRUPTED) from None
     except (BatchyardError, OSError):
         note(f"Batch {batch}: {order.resume(batch)}")

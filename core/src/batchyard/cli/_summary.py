@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchyard.cli._output import details, echo, emit, moment
+from batchyard.cli._receipts import show_receipt
 from batchyard.client import Completeness
 from batchyard.models import Batch
+
+if TYPE_CHECKING:
+    from batchyard.ledger.recomputing import SavedReceipt
 
 __all__ = ["Summary", "batch_row", "show_batch"]
 
@@ -17,12 +21,13 @@ ERRORS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said when results have been collected."""
+    """What is said when results have been collected; of a ledger's batch with its receipt."""
 
     batch: Batch
     completeness: Completeness
     results: Path
     errors: Path
+    receipt: SavedReceipt | None = None
 
     @property
     def whole(self) -> bool:
@@ -45,6 +50,9 @@ class Summary:
         )
         echo(f"results   {self.results}")
         echo(f"errors    {self.errors}")
+        if self.receipt is not None:
+            echo("")
+            show_receipt(self.receipt.receipt)
 
     def record(self) -> dict[str, Any]:
         proof, usage = self.completeness, self.completeness.usage
@@ -65,6 +73,7 @@ class Summary:
             },
             "results": str(self.results),
             "errors": str(self.errors),
+            **({} if self.receipt is None else {"receipt": self.receipt.to_json()}),
         }
 
 

@@ -1,0 +1,32 @@
+"""Days and moments as they are typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["day_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Moment(click.ParamType[datetime]):
+    """A day or a moment, of UTC where it does not say otherwise."""
+
+    name = "DATE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date: write 2026-11-23 or 2026-11-23T08:00", param, ctx)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def day_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - click's word for it
+    return click.option(*names, type=_Moment(), metavar="DATE", help=help)
