@@ -5,5 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hypothesis import settings
+
+# a busy machine is no failure
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
 # the accounts of whoever runs the suite are none of its business
 os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")

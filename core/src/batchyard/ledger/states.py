@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 __all__ = [
     "MOVES",
+    "OPEN",
     "PHASES",
     "UNSENT",
     "JobState",
@@ -48,6 +49,9 @@ PHASES: Mapping[Phase, frozenset[Phase]] = {
 
 UNSENT: tuple[JobState, ...] = ("pending", "uploading", "uploaded", "creating")
 """The states in which no batch of the provider is known yet."""
+
+OPEN: tuple[JobState, ...] = (*UNSENT, "tracking")
+"""The states of a job that has not ended."""
 
 _WORST_FIRST = ("cancelled", "expired", "completed", "failed")
 """Of jobs that ended differently the first of these is what the batch came to.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import tuple_, update
+from sqlalchemy import bindparam, tuple_, update
 
 from batchyard.errors import BatchyardError, InvalidLinesError
 from batchyard.ledger.jobs._batch_row import announce_stalled, refresh
@@ -112,20 +112,29 @@ async def observed_alike(parts: Parts, same: Sequence[JobRecord]) -> None:
         await connection.execute(statement)
 
 
-async def put_off_looking(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
-    """The job could not be looked at: it goes on, and so does the watch."""
+async def put_off_looking(parts: Parts, unseen: Sequence[JobRecord], error: BatchyardError) -> None:
+    """These could not be looked at: they go on, and so does the watch."""
     now = parts.now()
     pause = max(parts.settings.poll_most, min(error.retry_after or 0.0, 3600.0))
-    async with parts.db.writing() as connection:
-        await connection.execute(
-            update(jobs)
-            .where(jobs.c.id == job.id, jobs.c.state == "tracking")
-            .values(
-                next_at=due_at(job, now + pause * random.uniform(0.8, 1.2)),  # noqa: S311 - no secret
-                attempts=jobs.c.attempts + 1,
-                reason=str(error)[:REASON],
-            )
+    # one that somebody has asked for since it was read, as a cancel does, is left as it is
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == bindparam("job"), jobs.c.state == "tracking")
+        .where(jobs.c.next_at == bindparam("read"))
+        .values(
+            next_at=bindparam("again"), attempts=jobs.c.attempts + 1, reason=str(error)[:REASON]
         )
+    )
+    rows = [
+        {
+            "job": job.id,
+            "read": job.next_at,
+            "again": now + pause * random.uniform(0.8, 1.2),  # noqa: S311 - it keeps no secret
+        }
+        for job in unseen
+    ]
+    async with parts.db.writing() as connection:
+        await connection.execute(statement, rows)
 
 
 async def lost(parts: Parts, job: JobRecord, error: BatchyardError) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import and_, select
 
 from batchyard.errors import BatchyardError
 from batchyard.ledger.accounts import Served
-from batchyard.ledger.jobs import observe, observed_alike
+from batchyard.ledger.jobs import observe, observed_alike, put_off_looking
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.records import JobRecord
 from batchyard.ledger.tables import batches, jobs
@@ -45,8 +45,12 @@ async def seen_in_lists(parts: Parts, served: Served, due: list[JobRecord]) -> l
         call = served.call(f"poll {served.account.name}")
         try:
             page = await served.run(served.account.list_batches(call, PageRequest(after, PAGE)))
-        except BatchyardError:
-            break
+        except BatchyardError as error:
+            if not error.retryable:
+                break
+            # one by one they would be so many more requests to a service that has enough
+            await put_off_looking(parts, list(waiting.values()), error)
+            return alone
         except Exception:
             # a mistake, ours or a plugin's: looked at by themselves they may fare better
             log.exception("the list of account %s cannot be read", served.account.name)

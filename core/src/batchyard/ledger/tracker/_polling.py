@@ -138,7 +138,7 @@ async def _look(parts: Parts, served: Served, job: JobRecord, *, stop: bool) -> 
     except Exception as error:
         # a mistake, ours or a plugin's, must not end the watch over the account
         log.exception("job %s cannot be looked at", job.id)
-        await put_off_looking(parts, job, BatchyardError(f"{type(error).__name__}: {error}"))
+        await put_off_looking(parts, [job], BatchyardError(f"{type(error).__name__}: {error}"))
 
 
 async def _retrieve(parts: Parts, served: Served, job: JobRecord) -> None:
@@ -153,6 +153,6 @@ async def _retrieve(parts: Parts, served: Served, job: JobRecord) -> None:
     except NotFoundError as error:
         await lost(parts, job, error)
     except BatchyardError as error:
-        await put_off_looking(parts, job, error)
+        await put_off_looking(parts, [job], error)
     else:
         await observe(parts, job, seen)

@@ -17,7 +17,7 @@ from batchyard.ledger.jobs import stalled
 from batchyard.ledger.outbox import Outbox
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.records import JobRecord
-from batchyard.ledger.states import UNSENT
+from batchyard.ledger.states import OPEN, UNSENT
 from batchyard.ledger.tables import batches, jobs
 from batchyard.ledger.tracker._advancing import advance
 from batchyard.ledger.tracker._following import DUTIES, follower_lease
@@ -196,7 +196,7 @@ class Tracker:
 
     async def next_due(self) -> float | None:
         """When something is due next (Unix seconds), or ``None`` if nothing is."""
-        unsent = select(func.min(jobs.c.next_at)).where(jobs.c.state != "ended")
+        unsent = select(func.min(jobs.c.next_at)).where(jobs.c.state.in_(OPEN))
         ended = select(func.min(batches.c.next_at)).where(batches.c.next_at.is_not(None))
         async with self._parts.db.reading() as connection:
             times = [
@@ -299,7 +299,7 @@ class Tracker:
         late = (
             select(jobs)
             .where(
-                jobs.c.state != "ended",
+                jobs.c.state.in_(OPEN),
                 jobs.c.stalled_at.is_(None),
                 jobs.c.expected_by < now - SLACK,
             )
