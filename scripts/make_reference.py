@@ -20,9 +20,12 @@ from typing import Any
 from pydantic import BaseModel
 
 import batchyard
-from batchyard import client, drivers, errors, functions, hookspecs, lines, models
+from batchyard import client, drivers, errors, estimates, functions, hookspecs, lines, models
+from batchyard.config import GateSettings, LedgerSettings, PriceSettings, SinkSettings
+from batchyard.events.jsonl import JsonlSettings
 from batchyard.functions._content import BinaryContent
-from batchyard.registry import Registry
+from batchyard.prices import PriceContext, PriceOptions
+from batchyard.registry import ListenerCounts, Observation, Registry
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs/reference"
@@ -191,10 +194,15 @@ def hooks_page() -> str:
             if inspect.isfunction(function) and not name.startswith("_"):
                 parts += [f"### `{name}`", signature(name, function), hook_text(function.__doc__)]
     parts += ["## Middleware", "Group `batchyard.middleware`.", hook_text(_middleware())]
-    records = (hookspecs.GateLine, hookspecs.Verdict, hookspecs.Rates)
-    return page(
-        "Hooks", *parts, "## Records of gates and prices", *(described(one, 3) for one in records)
+    records = (
+        hookspecs.GateLine,
+        hookspecs.Verdict,
+        hookspecs.Rates,
+        PriceContext,
+        PriceOptions,
+        hookspecs.EngineContext,
     )
+    return page("Hooks", *parts, "## Records of hooks", *(described(one, 3) for one in records))
 
 
 def _entry_points() -> str:
@@ -294,6 +302,14 @@ def client_page() -> str:
         client.Completeness,
         lines.ResultError,
         drivers.Transport,
+        ListenerCounts,
+    )
+    estimated = (
+        estimates.Estimate,
+        estimates.ModelEstimate,
+        estimates.TokenRange,
+        estimates.CostRange,
+        estimates.LimitFit,
     )
     return page(
         "Clients",
@@ -306,9 +322,12 @@ def client_page() -> str:
         methods(client.Files, "client.files"),
         "## Batches",
         methods(client.Batches, "client.batches"),
-        *(_part(cls) for cls in (client.Content, client.Pager, client.Results)),
+        *(_part(cls) for cls in (client.Content, client.Pager, client.Results, Observation)),
         "## Data",
         *(described(one, 3) for one in data),
+        "## Estimates",
+        intro("estimates"),
+        *(described(one, 3) for one in estimated),
     )
 
 
@@ -345,12 +364,24 @@ def settings_page() -> str:
         if info.name == cls.name:  # and not one of its aliases
             said = f"From `{info.distribution}`. {prose(cls.Settings.__doc__)}"
             parts += [f"## `{info.name}`", said, _settings(cls.Settings)]
-    return page("Settings of providers", intro("settings"), *parts)
+    tables: dict[str, type[BaseModel]] = {
+        "[ledger]": LedgerSettings,
+        "[sinks.NAME]": SinkSettings,
+        "[gates.NAME]": GateSettings,
+        "[prices]": PriceSettings,
+        "jsonl": JsonlSettings,
+    }
+    parts += ["## Other settings", intro("configured")]
+    for name, settings in tables.items():
+        parts += [f"### `{name}`", summary(settings), _settings(settings)]
+    return page("Settings", intro("settings"), *parts)
 
 
 def _settings(cls: type[BaseModel]) -> str:
     rows = []
     for name, field in cls.model_fields.items():
+        if field.annotation is Any or (name == "name" and not field.description):
+            continue  # the heading's, and what the plugin makes of the rest
         said = field.description or ""
         found = re.search(r"\bvariable (\w+)", said)
         about = re.sub(r";? ?\bvariable \w+", "", said)

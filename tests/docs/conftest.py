@@ -14,8 +14,9 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     theirs = {name: one for name, one in os.environ.items() if not name.startswith("BATCHYARD_")}
     own = {
         "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("home")),
-        "BATCHYARD_PLUGINS": "openai,pigeon",  # what the pages have their reader install
+        # what the pages have their reader install
+        "BATCHYARD_PLUGINS": "batchyard,openai,pigeon,table,redact,house",
     }
-    emulator = OpenAIEmulator()
+    emulator = OpenAIEmulator(time_scale=0)
     with emulator.serve() as server:
         yield {**theirs, **own, **emulator.environment(server.url)}

@@ -9,6 +9,7 @@ import pytest
 
 from tests.client.requests import chat_lines
 from tests.docs.pages import PAGES, Block, blocks, name_of
+from tests.docs.readers import theirs
 from tests.docs.shell import follow
 
 
@@ -22,7 +23,8 @@ def followed(block: Block) -> bool:
 )
 def test_the_page_can_be_followed(page: Path, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(chat_lines(3))
-    done = follow(blocks(page), tmp_path, environ)
+    said = "\n".join(one.text for one in blocks(page) if one.language in {"console", "toml"})
+    done = follow(blocks(page), tmp_path, theirs(said, tmp_path, environ))
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     printed = re.sub(r" +", " ", done.stdout + done.stderr)
     for block in blocks(page):
