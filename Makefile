@@ -10,7 +10,7 @@ PROJECTS := core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 .PHONY: help ready demo test test-all check format lock clean
 
 help:
-	@echo 'make demo      a batch from file to answers against the emulator (PROVIDER=openai, azure, vertex);'
+	@echo 'make demo      a batch from file to answers, receipt and events against the emulator (PROVIDER=openai, azure, vertex);'
 	@echo '               LIVE=1 uses the real service and your key'
 	@echo 'make test      the whole suite but the tests marked slow'
 	@echo 'make test-all  the whole suite'

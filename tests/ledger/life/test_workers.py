@@ -20,6 +20,7 @@ from batchyard.ledger.leasing import LEASE, Overtaken, claim
 from batchyard.ledger.settling import _counting as counting
 from batchyard.ledger.settling import _settling
 from batchyard.ledger.settling import settle as settle_batch
+from batchyard.ledger.settling._claiming import claim_all
 from batchyard.ledger.tables import files, jobs, settlements
 from batchyard.models import BatchEvent, Event, Ref
 from tests.ledger.life.place import (
@@ -112,6 +113,29 @@ async def test_a_settlement_whose_worker_was_overtaken_is_not_written(
         outputs = {path.parent.name for path in (place.folder / "store").glob("*/*/offsets.index")}
         outputs |= {path.parent.name for path in (place.folder / "store").glob("*/offsets.index")}
         assert outputs == {done.output_file_id}
+
+
+async def test_a_settlement_is_not_written_once_another_worker_is_at_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The epoch alone decides: the other has written nothing yet."""
+    place.emulate()
+    async with place.open() as slow, place.open() as quick:
+        batch = await created(slow)
+        await ended(slow, batch.id)
+
+        async def overtake() -> None:
+            place.clock.advance(LEASE + 1)
+            (claimed,) = await claim_all(quick.parts, [batch.id])
+            assert claimed is not None
+
+        async with meanwhile(monkeypatch, overtake):
+            assert not await settle_batch(slow.parts, batch.id)
+        assert await quick.receipts(batch.id) == []
+        assert (await quick.batch(batch.id)).phase == "ended"
+        place.clock.advance(LEASE + 1)
+        assert (await settled(quick, batch.id)).status == "completed"
+        assert len(await quick.receipts(batch.id)) == 1
 
 
 async def test_a_worker_whose_lease_ran_out_cannot_write(place: Place) -> None:

@@ -226,9 +226,8 @@ class Tracker:
     async def _due_batches(self) -> list[str]:
         now = self._parts.now()
         found: list[Select[str]] = []
-        if "submit" in self._duties:
-            found.extend(await self._unsent(now))
         if "settle" in self._duties:
+            # first: it takes little, and would wait behind many that a provider is slow to take
             found.append(
                 select(batches.c.id)
                 .where(batches.c.phase.in_(("ended", "settled")), batches.c.next_at <= now)
@@ -236,6 +235,8 @@ class Tracker:
                 .where(batches.c.account.not_in(self._parts.accounts.absent))
                 .limit(DISPATCHED)
             )
+        if "submit" in self._duties:
+            found.extend(await self._unsent(now))
         ids: dict[str, None] = {}
         async with self._parts.db.reading() as connection:
             for query in found:

@@ -119,9 +119,11 @@ class Objects:
 
     def list(self, bucket: str, prefix: str, glob: str | None, now: float) -> list[Stored]:
         """By name, as UTF-8 sorts."""
+        # jobs put objects from threads of their own meanwhile
+        there = self._objects(bucket).copy()
         return [
             one
-            for name, one in sorted(self._objects(bucket).items())
+            for name, one in sorted(there.items())
             if name.startswith(prefix)
             and one.visible_at <= now
             and (glob is None or fnmatch.fnmatchcase(name, glob))
