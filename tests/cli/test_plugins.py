@@ -83,7 +83,7 @@ def test_the_doctor_says_which_plugin_cannot_be_used(shell: Shell, site: Site) -
 
 def test_the_doctor_finds_nothing_where_nothing_is_wrong(shell: Shell) -> None:
     answer = shell.json("plugins", "doctor", BATCHYARD_PLUGINS="batchyard-openai")
-    assert [one["problem"] for one in answer["plugins"]] == [None, None]
+    assert {one["problem"] for one in answer["plugins"]} == {None}
     assert answer["ok"] is True
     assert shell.done("plugins", "doctor", BATCHYARD_PLUGINS="") == "No plugin is installed."
     assert shell.done("plugins", "list", BATCHYARD_PLUGINS="") == "No plugin is installed."

@@ -63,6 +63,7 @@ def test_the_demo_answers_every_request_but_those_that_are_to_be_refused(provide
     assert last["receipt"]["proof"]["complete"] is True
 
 
+@pytest.mark.slow
 def test_the_demo_begins_anew_each_time() -> None:
     first, again = (ending(demo("openai").stdout)[1]["batch"]["id"] for _ in range(2))
     assert first != again

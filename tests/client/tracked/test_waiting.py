@@ -348,6 +348,29 @@ def test_when_the_wait_is_over_the_sinks_have_the_events(tracked: Tracked, tmp_p
     assert sorted(one for one in heard if one != "request_sent") == sorted(told)
 
 
+def test_events_that_another_process_could_not_deliver_are_delivered_before_the_wait_is_over(
+    blocking: Tracked, tmp_path: Path
+) -> None:
+    log = tmp_path / "events.jsonl"
+    config = tmp_path / "batchyard.toml"
+    config.write_text(f'[sinks.audit]\nsink = "jsonl"\npath = "{log}"\n', encoding="utf-8")
+    made: list[Batch] = []
+
+    async def create(client: Any) -> None:
+        made.append(await begun(client))
+
+    async def wait(client: Any) -> None:
+        await settled(client.batches.wait(made[0]))
+
+    blocking.run(create, config_file=config)
+    # it has no such sink
+    blocking.run(wait)
+    assert not log.exists()
+    blocking.run(wait, config_file=config)
+    types = [json.loads(line)["type"] for line in log.read_text("utf-8").splitlines()]
+    assert {"acreate_file", "acreate_batch", "batch_success"} <= {*types}
+
+
 def test_a_cancelled_wait_holds_nothing_and_can_be_repeated(awaiting: Tracked) -> None:
     async def body(client: Any) -> None:
         batch = await begun(client)

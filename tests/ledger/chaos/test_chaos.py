@@ -12,7 +12,7 @@ PROVIDERS = ("openai", "azure", "vertex")
 
 
 def test_batches_in_sqlite_outlive_their_workers(sqlite_url: str, tmp_path: Path) -> None:
-    carry_out(Trial(sqlite_url, tmp_path, 80, workers=2, providers=PROVIDERS)).check()
+    carry_out(Trial(sqlite_url, tmp_path, 60, workers=2, providers=PROVIDERS)).check()
 
 
 @pytest.mark.parametrize("engine", ["local", "procrastinate"])
@@ -34,7 +34,7 @@ def test_ten_thousand_batches_in_postgres(postgres_url: str, tmp_path: Path, eng
             workers=3,
             engine=engine,
             providers=PROVIDERS,
-            kill_every=2.0,
+            kill_every=3.0,
             most_kills=10_000,
             patience=3600.0,
         )

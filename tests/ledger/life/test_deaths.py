@@ -52,7 +52,7 @@ async def die(place: Place, doom: Doom, kept: Kept) -> str:
         return batch.id
 
 
-@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.slow)])
 async def test_wherever_a_process_dies_another_brings_its_batch_to_the_same_end(
     place: Place, first: int
 ) -> None:

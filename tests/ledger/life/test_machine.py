@@ -246,7 +246,7 @@ def test_whatever_happens_for_long_every_batch_is_settled_once_and_adds_up() -> 
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=200,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             database=None,
