@@ -8,7 +8,6 @@ import pytest
 from batchyard.testing import ManualClock
 from tests.ledger.life.place import Place
 
-
 # what these are about is decided above the database: `make test` tries them on SQLite,
 # and `make test-all` on Postgres too
 ABOVE = frozenset(
