@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 from hypothesis import settings
@@ -13,3 +16,8 @@ settings.load_profile("suite")
 
 # the accounts of whoever runs the suite are none of its business
 os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")
+
+# and neither is their ledger
+_DATA = tempfile.mkdtemp(prefix="batchyard-tests-")
+atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
+os.environ["XDG_DATA_HOME"] = _DATA

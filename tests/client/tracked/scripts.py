@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import Any
 
@@ -70,5 +71,7 @@ def closes_nothing_async(url: str, ledger: str) -> None:
 
 
 if __name__ == "__main__":
+    # a shell starts what it runs in the background with interrupts ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     name, url, ledger = sys.argv[1:]
     globals()[name](url, ledger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from batchyard.cli._ledgers import configured, installed
 from batchyard.cli._options import Where
+from batchyard.config import data_folder
 from batchyard.errors import BatchyardError, IdempotencyError, NotFoundError
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ def is_tracked(where: Where) -> tuple[Where, bool]:
     _, config = configured(where)
     wanted = config.ledger_enabled
     if wanted is None:
-        return replace(where, ledger=installed()), installed()
+        # as a service without a home a user has no ledger of his own
+        own = installed() and data_folder(os.environ) is not None
+        return replace(where, ledger=own), own
     return where, wanted
 
 

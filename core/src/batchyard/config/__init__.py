@@ -13,7 +13,7 @@ from batchyard.config._configuration import AccountTable, Configuration, Table
 from batchyard.config._ledger import LedgerSettings, configured_ledger, resolve_ledger
 from batchyard.config._loading import load
 from batchyard.config._masking import masked
-from batchyard.config._places import FILE_NAME, FILE_VARIABLE, find_file
+from batchyard.config._places import FILE_NAME, FILE_VARIABLE, data_folder, find_file
 from batchyard.config._plugins import (
     GateSettings,
     SinkSettings,
@@ -40,6 +40,7 @@ __all__ = [
     "configured_ledger",
     "configured_prices",
     "configured_sink",
+    "data_folder",
     "find_file",
     "is_reference",
     "load",
