@@ -276,3 +276,26 @@ async def test_two_workers_that_submit_at_once_make_one_batch(place: Place) -> N
         for batch_id in ids:
             assert len(await jobs_of(second, batch_id)) == 1
             assert len(await second.receipts(batch_id)) == 1
+
+
+async def test_a_batch_that_turns_up_after_the_settlement_is_cancelled_and_told_of(
+    place: Place,
+) -> None:
+    emulator = place.emulate()
+    setup = place.setup(accounts=[place.served(driver=SlowDriver)])
+    async with place.open(setup) as first, place.open() as second:
+        batch = await created(first)
+
+        async def meanwhile() -> None:
+            place.clock.advance(61)
+            blind(emulator)
+            await follow(second)
+            assert (await second.batch(batch.id)).phase == "settled"
+
+        await slow(first, meanwhile)
+        stray, _ = made_at(emulator)
+        assert len(emulator.requests.matching("POST", f"/v1/batches/{stray.id}/cancel")) == 1
+        told_of = [one.reason for one in await told(second, batch.id) if one.reason]
+        assert len(told_of) == 1
+        assert stray.id in told_of[0]
+        assert len(await second.receipts(batch.id)) == 1

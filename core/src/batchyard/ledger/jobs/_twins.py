@@ -6,6 +6,7 @@ The younger is cancelled, both are settled, and an event says so.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from batchyard.ledger.ids import new_id
 from batchyard.ledger.jobs._batch_row import batch_of, event_of
 from batchyard.ledger.jobs._observing import seen_values
 from batchyard.ledger.parts import Parts, Transaction, transaction
-from batchyard.ledger.records import JobRecord
+from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.tables import jobs
 from batchyard.models import Batch, Ref
 
@@ -56,8 +57,12 @@ async def look_for_twin(parts: Parts, served: Served, job: JobRecord) -> bool:
 
 
 async def record_twin(parts: Parts, job: JobRecord, other: Batch) -> None:
-    """Write down a second batch of the job, unless it is known; the younger is to be cancelled."""
-    now = parts.now()
+    """Write down a second batch of the job, unless it is known; the younger is to be cancelled.
+
+    One that turns up when the job has ended is cancelled at once: no settlement
+    will have it, so the least is that it does no more work to be paid for.
+    """
+    stray = False
     async with transaction(parts) as tx:
         batch = await tx.batch(job.batch_id)
         siblings = await tx.jobs(batch.id)
@@ -66,23 +71,56 @@ async def record_twin(parts: Parts, job: JobRecord, other: Batch) -> None:
         if other.id in known:
             return
         if current.provider_batch_id is None or batch.phase != "open":
-            if current.state == "ended":
-                # nothing of ours can carry it any more: an operator has to know of it
-                log.error("job %s has ended, and has a batch %s at its provider", job.id, other.id)
-            return
-        number = max(one.number for one in siblings) + 1
-        older = (other.created_at or 0) < (current.submitted_at or now)
-        await _add(tx, current, other, number, now)
-        if older:
-            await _swap(tx, current, number)
-        reason = (
-            f"a create that was not answered left a second batch at {job.account}: "
-            f"{current.provider_batch_id} and {other.id}; the younger is cancelled"
-        )
-        log.warning("batch %s: %s", batch.id, reason)
-        event = event_of("batch_status_changed", batch, batch_of(batch, siblings), now)
-        event = replace(event, previous_status=batch.status, reason=reason)
-        tx.record(event, subject=batch.id, owner=batch.owner)
+            stray = current.state == "ended"
+            if stray:
+                _tell_of_stray(tx, batch, job, other)
+        else:
+            await _twinned(tx, batch, siblings, current, other)
+    if stray:
+        await _cancel_stray(parts, job, other)
+
+
+def _tell_of_stray(tx: Transaction, batch: BatchRecord, job: JobRecord, other: Batch) -> None:
+    reason = (
+        f"a create that was not answered left batch {other.id} at {job.account}, found after "
+        f"job {job.id} had ended: it is cancelled, and what it has done is on no receipt"
+    )
+    log.error("batch %s: %s", batch.id, reason)
+    event = event_of("batch_status_changed", batch, batch_of(batch), tx.now())
+    event = replace(event, previous_status=batch.status, reason=reason)
+    tx.record(event, subject=batch.id, owner=batch.owner)
+
+
+async def _cancel_stray(parts: Parts, job: JobRecord, other: Batch) -> None:
+    served = parts.accounts.get(job.account)
+    ref = Ref(other.id, other.provider_state)
+    try:
+        await served.run(served.account.cancel_batch(served.call(job.id), ref))
+    except BatchyardError as error:
+        log.error("batch %s could not be cancelled: %s", other.id, error)  # noqa: TRY400 - the cause is in the text
+
+
+async def _twinned(
+    tx: Transaction,
+    batch: BatchRecord,
+    siblings: Sequence[JobRecord],
+    current: JobRecord,
+    other: Batch,
+) -> None:
+    now = tx.now()
+    number = max(one.number for one in siblings) + 1
+    older = (other.created_at or 0) < (current.submitted_at or now)
+    await _add(tx, current, other, number, now)
+    if older:
+        await _swap(tx, current, number)
+    reason = (
+        f"a create that was not answered left a second batch at {current.account}: "
+        f"{current.provider_batch_id} and {other.id}; the younger is cancelled"
+    )
+    log.warning("batch %s: %s", batch.id, reason)
+    event = event_of("batch_status_changed", batch, batch_of(batch, siblings), now)
+    event = replace(event, previous_status=batch.status, reason=reason)
+    tx.record(event, subject=batch.id, owner=batch.owner)
 
 
 async def _add(tx: Transaction, job: JobRecord, other: Batch, number: int, now: float) -> None:
