@@ -67,7 +67,9 @@ async def submit(parts: Parts, job: JobRecord) -> None:
         # it is left to a worker that has the account
         await say_why(parts, job, error)
         return
-    epoch = await claim(parts, jobs, job.id, jobs.c.state.in_(UNSENT))
+    # still due: another worker may have tried since, and been asked to wait
+    due = jobs.c.state.in_(UNSENT) & (jobs.c.next_at <= parts.now())
+    epoch = await claim(parts, jobs, job.id, due)
     if epoch is None:
         return
     try:

@@ -225,6 +225,7 @@ class Tracker:
 
     async def _due_batches(self) -> list[str]:
         now = self._parts.now()
+        self._resting = {one: until for one, until in self._resting.items() if until > now}
         found: list[Select[str]] = []
         if "settle" in self._duties:
             # first: it takes little, and would wait behind many that a provider is slow to take
@@ -233,6 +234,8 @@ class Tracker:
                 .where(batches.c.phase.in_(("ended", "settled")), batches.c.next_at <= now)
                 .where(_free(batches, now))
                 .where(batches.c.account.not_in(self._parts.accounts.absent))
+                .where(batches.c.id.not_in(list(self._resting)))
+                .order_by(batches.c.next_at)
                 .limit(DISPATCHED)
             )
         if "submit" in self._duties:
@@ -241,7 +244,6 @@ class Tracker:
         async with self._parts.db.reading() as connection:
             for query in found:
                 ids.update(dict.fromkeys((await connection.execute(query)).scalars()))
-        self._resting = {one: until for one, until in self._resting.items() if until > now}
         return [one for one in ids if one not in self._resting]
 
     async def _unsent(self, now: float) -> list[Select[str]]:
