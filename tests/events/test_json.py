@@ -124,7 +124,8 @@ def test_the_record_is_laid_out_as_promised() -> None:
     }
     assert record["totals"]["total_tokens"] == 150
     assert record["totals"]["response_cost"] == "12.340000001"
-    assert record["identity"] == {"owner": "mia", "team": "search", "tags": ["nightly", "eu"]}
+    identity = {"owner": "mia", "team": "search", "tags": ["nightly", "eu"], "key": None}
+    assert record["identity"] == identity
     assert record["receipt"]["items"][0]["cost"] == "0.000000001"
     assert record["receipt"]["items"][0]["rates"]["cached_input"] == "0.000000001"
     assert record["receipt"]["proof"]["complete"] is True

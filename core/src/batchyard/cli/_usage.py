@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-KINDS = ("model", "owner", "team", "tag", "account", "day")
+KINDS = ("model", "owner", "key", "team", "tag", "account", "day")
 
 SHOWN = ("input_tokens", "cached_tokens", "output_tokens")
 """The tokens of the table; CSV and JSON have all."""

@@ -20,7 +20,7 @@ from batchyard.ledger.accounts import Served
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.jobs import announce_created, batch_of, observe, seen_values
 from batchyard.ledger.parts import Parts, transaction
-from batchyard.ledger.records import BatchRecord, JobRecord
+from batchyard.ledger.records import BatchRecord, JobRecord, whose
 from batchyard.ledger.saving import save
 from batchyard.ledger.staging import Staged, stage
 from batchyard.ledger.tables import batches, files, jobs
@@ -152,9 +152,7 @@ def _file_row(
 ) -> dict[str, Any]:
     return {
         "id": file_id,
-        "owner": who.owner,
-        "team": who.team,
-        "tags": list(who.tags),
+        **whose(who),
         "purpose": "batch",
         "filename": f"{seen.id}_input.jsonl",
         "bytes": staged.bytes,
@@ -173,9 +171,7 @@ def _batch_row(
     total = seen.request_counts.total if seen.request_counts else None
     return {
         "id": new_id("batch_"),
-        "owner": who.owner,
-        "team": who.team,
-        "tags": list(who.tags),
+        **whose(who),
         "metadata": seen.metadata,
         "account": served.account.name,
         "provider": served.account.provider,

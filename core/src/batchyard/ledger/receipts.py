@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from batchyard.ledger.records import whose
 from batchyard.ledger.tables import settlement_items, settlements
 from batchyard.models import CostItem, CostState, Identity, Proof, Receipt, Usage
 from batchyard.prices import (
@@ -72,9 +73,7 @@ def _items(receipt: Receipt) -> Iterable[dict[str, Any]]:
             "settlement": receipt.number,
             "number": number,
             "at": receipt.at,
-            "owner": who.owner,
-            "team": who.team,
-            "tags": list(who.tags),
+            **whose(who),
             "model": item.model,
             "provider": item.provider,
             "account": item.account,

@@ -11,7 +11,17 @@ from sqlalchemy import RowMapping
 from batchyard.ledger.states import JobState, Phase
 from batchyard.models import Identity
 
-__all__ = ["BatchRecord", "FileRecord", "JobRecord"]
+__all__ = ["BatchRecord", "FileRecord", "JobRecord", "whose"]
+
+
+def whose(who: Identity) -> dict[str, Any]:
+    """The columns that say for whom something is."""
+    return {
+        "owner": who.owner,
+        "team": who.team,
+        "tags": list(who.tags),
+        "key_id": who.key,
+    }
 
 
 class _Record:
@@ -28,6 +38,7 @@ class FileRecord(_Record):
     owner: str
     team: str | None
     tags: list[str]
+    key_id: str | None
     purpose: str
     filename: str
     bytes: int
@@ -39,6 +50,9 @@ class FileRecord(_Record):
     models: dict[str, int]
     sent_bytes: int | None
     batch_id: str | None
+    idempotency_key: str | None
+    fingerprint: str | None
+    hints: dict[str, Any] | None
     created_at: float
     expires_at: float | None
     deleted_at: float | None
@@ -56,6 +70,7 @@ class BatchRecord(_Record):
     owner: str
     team: str | None
     tags: list[str]
+    key_id: str | None
     metadata: dict[str, str] | None
     account: str
     provider: str
@@ -66,6 +81,7 @@ class BatchRecord(_Record):
     idempotency_key: str | None
     fingerprint: str | None
     output_expires_after: int | None
+    enqueued_tokens: int | None
     phase: Phase
     status: str
     outcome: str | None
@@ -91,7 +107,7 @@ class BatchRecord(_Record):
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.owner, self.team, tuple(self.tags))
+        return Identity(self.owner, self.team, tuple(self.tags), self.key_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +121,7 @@ class JobRecord(_Record):
     marker: str
     twin_of: str | None
     models: list[str]
+    renames: dict[str, str] | None
     input: str | None
     provider_file_id: str | None
     provider_file_state: dict[str, Any] | None

@@ -28,12 +28,15 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 __all__ = [
     "batches",
+    "budgets",
     "deliveries",
     "events",
     "files",
     "jobs",
+    "keys",
     "leases",
     "metadata",
+    "reservations",
     "settlement_items",
     "settlements",
     "subscriptions",
@@ -92,6 +95,8 @@ def _who() -> tuple[Column[object], ...]:
         Column("owner", _Text, nullable=False, default=""),
         Column("team", _Text, nullable=True),
         Column("tags", JSON, nullable=False, default=list),
+        # the id of the key that was used, where there was one
+        Column("key_id", _Text, nullable=True),
     )
 
 
@@ -122,11 +127,17 @@ files = Table(
     _maybe("sent_bytes", BigInteger),
     # of a result file
     _text("batch_id"),
+    _text("idempotency_key"),
+    # what the key was used for, so that another use of it can be refused
+    _text("fingerprint"),
+    # where its batches are to run, as far as that was said when it came
+    Column("hints", _Document, nullable=True),
     _time("created_at", null=False),
     _time("expires_at"),
     _time("deleted_at"),
     # since when the store has nothing of it
     _time("erased_at"),
+    UniqueConstraint("owner", "idempotency_key"),
     Index("ix_files_created_at_id", "created_at", "id"),
     Index("ix_files_owner_created_at_id", "owner", "created_at", "id"),
     Index("ix_files_expires_at", "expires_at"),
@@ -150,6 +161,8 @@ batches = Table(
     # what the key was used for, so that another use of it can be refused
     _text("fingerprint"),
     _maybe("output_expires_after", BigInteger),
+    # input tokens that wait at a provider while it runs, as they were estimated
+    _maybe("enqueued_tokens", BigInteger),
     # open, ended (all jobs have ended), settled
     _text("phase", null=False),
     # what is shown, and what it will be when it is settled
@@ -183,6 +196,7 @@ batches = Table(
     Index("ix_batches_owner_created_at_id", "owner", "created_at", "id"),
     Index("ix_batches_phase_next_at", "phase", "next_at"),
     Index("ix_batches_settled_at", "settled_at"),
+    Index("ix_batches_key_id_phase", "key_id", "phase"),
     Index("ix_batches_input_file_id", "input_file_id"),
 )
 
@@ -200,6 +214,8 @@ jobs = Table(
     # the first job made with the marker, if this one should not exist
     _text("twin_of"),
     Column("models", JSON, nullable=False, default=list),
+    # what the account calls models that the lines call otherwise, by their names there
+    Column("renames", _Document, nullable=True),
     # the store's name of what is sent; none where there is nothing to send, or it was adopted
     _text("input"),
     _text("provider_file_id"),
@@ -347,4 +363,51 @@ leases = Table(
     _text("holder", null=False),
     _time("until", null=False),
     Column("epoch", BigInteger, nullable=False, default=0),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    _text("id", key=True),
+    _text("name", null=False),
+    # SHA-256 of the secret, in hex; the one before it, while both are taken
+    Column("hash", _Text, nullable=False, unique=True),
+    Column("former_hash", _Text, nullable=True, unique=True),
+    _time("former_until"),
+    # its last characters, to tell keys apart
+    _text("hint", null=False),
+    Column("owner", _Text, nullable=False, default=""),
+    _text("team"),
+    Column("tags", JSON, nullable=False, default=list),
+    # what it may use; anything, where there is none
+    Column("models", _Document, nullable=True),
+    Column("accounts", _Document, nullable=True),
+    Column("limits", JSON, nullable=False, default=dict),
+    _time("created_at", null=False),
+    _time("expires_at"),
+    _time("revoked_at"),
+    Index("ix_keys_created_at_id", "created_at", "id"),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    # a row for each that was ever used: whoever reserves locks it
+    _text("name", key=True),
+    _time("created_at", null=False),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    # no foreign key: what was spent counts for longer than its batch may be kept
+    Column("batch_id", String, primary_key=True),
+    _text("budget", key=True),
+    _time("at", null=False),
+    # reserved, settled, released
+    _text("state", null=False),
+    # what was reserved, and what it counts as now
+    Column("reserved_nanos", BigInteger, nullable=False),
+    Column("nanos", BigInteger, nullable=False),
+    Index("ix_reservations_budget_at", "budget", "at"),
 )

@@ -20,11 +20,13 @@ class Identity:
     """For whom a file or a batch is: kept with it as it was when it was created.
 
     ``owner`` is an API key's or a user's name; the empty one is nobody in particular.
+    ``key`` is the id of the API key that was used, where there was one.
     """
 
     owner: str = ""
     team: str | None = None
     tags: tuple[str, ...] = ()
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

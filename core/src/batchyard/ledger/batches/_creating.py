@@ -15,7 +15,7 @@ from batchyard.ledger.batches._orders import BatchOrder, check_file, check_order
 from batchyard.ledger.files import find_file
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.parts import Parts, Transaction, transaction
-from batchyard.ledger.records import BatchRecord, FileRecord
+from batchyard.ledger.records import BatchRecord, FileRecord, whose
 from batchyard.ledger.tables import batches, files, jobs
 from batchyard.models import BatchRequest, ExpiresAfter, Identity, Ref
 
@@ -97,9 +97,7 @@ async def _insert(
     expires = order.output_expires_after
     values = {
         "id": new_id("batch_"),
-        "owner": who.owner,
-        "team": who.team,
-        "tags": list(who.tags),
+        **whose(who),
         "metadata": None if order.metadata is None else dict(order.metadata),
         "account": served.account.name,
         "provider": served.account.provider,

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from batchyard.ledger.files._reading import file_of
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.parts import Parts, transaction
-from batchyard.ledger.records import FileRecord
+from batchyard.ledger.records import FileRecord, whose
 from batchyard.ledger.staging import Staged, stage
 from batchyard.ledger.tables import files
 from batchyard.models import ExpiresAfter, FileEvent, FileObject, Identity
@@ -60,9 +60,7 @@ async def create(
 def _row(who: Identity, file_id: str, staged: Staged) -> dict[str, object]:
     return {
         "id": file_id,
-        "owner": who.owner,
-        "team": who.team,
-        "tags": list(who.tags),
+        **whose(who),
         "bytes": staged.bytes,
         "lines": staged.lines,
         "refused": staged.refused,

@@ -51,6 +51,7 @@ class FileRow(_Owned):
     created_at: float
     expires_at: float | None
     deleted_at: float | None
+    key_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class BatchRow(_Owned):
     ended_at: float | None
     settled_at: float | None
     expires_at: float | None
+    key_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,7 @@ class ItemRow(_Owned):
     rates: Mapping[str, Any] | None
     cost: Decimal | None
     reason: str | None
+    key_id: str | None
 
     @classmethod
     def of(cls, row: RowMapping) -> Self:

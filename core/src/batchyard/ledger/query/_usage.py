@@ -28,7 +28,7 @@ from batchyard.prices import from_nanos
 
 __all__ = ["UsageBy", "UsageGroup", "usage"]
 
-UsageBy: TypeAlias = Literal["model", "owner", "team", "tag", "account", "day"]
+UsageBy: TypeAlias = Literal["model", "owner", "key", "team", "tag", "account", "day"]
 
 DAY = 86_400
 
@@ -42,8 +42,8 @@ _COLUMNS = settlement_items.c
 class UsageGroup:
     """What belongs to one ``key``: a name, a :class:`~datetime.date` for ``day``.
 
-    The key is ``None`` for the model that is not known, for no team and for no
-    tag.  ``lines`` counts answered lines, ``unknown_lines`` those of them that
+    The key is ``None`` for the model that is not known, for no API key, no team
+    and no tag.  ``lines`` counts answered lines, ``unknown_lines`` those of them that
     say nothing of their usage.  ``cost`` is ``None`` where any part of it is
     unknown: ``priced_cost`` is the rest's, and ``unpriced_lines`` and
     ``unpriced_tokens`` are what has no price.
@@ -101,7 +101,7 @@ def _grouping(db: Database, by: UsageBy | None) -> tuple[ColumnElement[Any], Fro
     if by == "day":
         whole = func.floor(_COLUMNS.at / DAY) if db.postgres else _COLUMNS.at / DAY
         return cast(whole, BigInteger), settlement_items
-    return _COLUMNS[by], settlement_items
+    return _COLUMNS["key_id" if by == "key" else by], settlement_items
 
 
 def _by_tag(db: Database) -> tuple[ColumnElement[Any], FromClause]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchyard.ledger.records import BatchRecord
+from batchyard.ledger.records import BatchRecord, whose
 from batchyard.ledger.settlement import Written
 
 __all__ = ["result_file"]
@@ -17,9 +17,7 @@ def result_file(
     expires = batch.output_expires_after
     return {
         "id": file_id,
-        "owner": batch.owner,
-        "team": batch.team,
-        "tags": batch.tags,
+        **whose(batch.identity),
         "purpose": "batch_output",
         "filename": f"{batch.id}_{kind}.jsonl",
         "bytes": written.bytes,
