@@ -44,8 +44,10 @@ async def find_batch(
     batch = await parts.db.find(BATCH_BY_ID, batch_id)
     if batch is None or owner not in {None, batch.owner}:
         raise NotFoundError(f"No batch found with id '{batch_id}'.", status=404, param="id")
-    if freshen and batch.phase == "open" and parts.now() - (batch.observed_at or 0) > OLD:
-        await _look_soon(parts, batch)
+    if freshen and batch.phase == "open":
+        now = parts.now()
+        if now - (batch.observed_at or 0) > OLD and parts.asked.first(batch.id, now):
+            await _look_soon(parts, batch)
     return batch
 
 
