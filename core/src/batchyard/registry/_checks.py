@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import pluggy
 
 from batchyard.errors import PluginContractError
 from batchyard.hookspecs import (
-    PROJECT,
     EngineSpec,
     GateSpec,
     ListenerSpec,
@@ -19,6 +19,7 @@ from batchyard.hookspecs import (
     ProviderSpec,
     SinkSpec,
 )
+from batchyard.registry._manager import Manager
 
 __all__ = ["SPECS", "implementations", "manager_for", "register"]
 
@@ -34,8 +35,13 @@ SPECS: dict[str, type] = {
 """Which hooks a plugin of each group may implement."""
 
 
-def register(manager: pluggy.PluginManager, group: str, name: str, plugin: object) -> None:
-    """Register *plugin*, or raise :class:`PluginContractError` and leave the manager as it was."""
+def register(
+    manager: pluggy.PluginManager, group: str, name: str, plugin: object
+) -> dict[str, pluggy.HookImpl]:
+    """Register *plugin*, and return what it implements, by the name of the hook.
+
+    Raises :class:`PluginContractError`, and leaves the manager as it was.
+    """
     found = list(implementations(plugin))
     if not found:
         raise PluginContractError(f"{name} implements no hook of {group}; is @hookimpl missing?")
@@ -47,12 +53,13 @@ def register(manager: pluggy.PluginManager, group: str, name: str, plugin: objec
         manager.register(plugin, f"{name} {id(plugin):x}")
     except pluggy.PluginValidationError as error:
         raise PluginContractError(f"{name} breaks the contract: {error}") from error
+    return dict(found)
 
 
 def implementations(plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
     """The plugin's hook implementations, each with the name of its hook."""
     # one without specs takes whatever is marked
-    manager = pluggy.PluginManager(PROJECT)
+    manager = Manager()
     manager.register(plugin)
     for caller in manager.get_hookcallers(plugin) or ():
         yield from ((caller.name, impl) for impl in caller.get_hookimpls())
@@ -91,7 +98,7 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
 
 def _check_signature(where: str, spec: Any, function: Any) -> None:
     """Catch what pluggy refuses without saying where, or accepts and then never passes on."""
-    wanted = [one for one in inspect.signature(spec).parameters if one != "self"]
+    wanted = _wanted(spec)
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
@@ -115,8 +122,13 @@ def _check_signature(where: str, spec: Any, function: Any) -> None:
             )
 
 
+@cache
+def _wanted(spec: Any) -> tuple[str, ...]:
+    return tuple(one for one in inspect.signature(spec).parameters if one != "self")
+
+
 def manager_for(group: str) -> pluggy.PluginManager:
     """A manager that knows the hooks of one group."""
-    manager = pluggy.PluginManager(PROJECT)
+    manager = Manager()
     manager.add_hookspecs(SPECS[group])
     return manager
