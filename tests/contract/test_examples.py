@@ -168,7 +168,7 @@ def test_a_listeners_example_hears_a_real_event(
     hook: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     plugin = example("listeners", hook)
-    hooks = {name: impl.function for name, impl in implementations(plugin)}
+    hooks = {name: impl.function for name, impl in implementations(plugin).items()}
     listener = Listener("Example", hooks)
     with caplog.at_level(logging.ERROR):
         listener.tell(event(hints_of("listeners", hook)["event"], hook))

@@ -66,12 +66,13 @@ class Account:
         self._plugin = plugin
         self._manager = Manager()
         self._manager.add_hookspecs(ProviderSpec)
-        self._manager.add_hookspecs(ListenerSpec)
         self._own = frozenset(register(self._manager, "providers", self._origin, plugin))
         # pluggy calls the wrapper that was registered last first
         for wrapper_name, wrapper in reversed(list((middleware or {}).items())):
             self._manager.register(Keeper())
             register(self._manager, "middleware", wrapper_name, wrapper)
+        if listeners:
+            self._manager.add_hookspecs(ListenerSpec)
         for listener, told in listeners:
             register(self._manager, "listeners", told.name, listener)
         self._listeners = tuple(told for _, told in listeners)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -42,27 +42,45 @@ def register(
 
     Raises :class:`PluginContractError`, and leaves the manager as it was.
     """
-    found = list(implementations(plugin))
-    if not found:
-        raise PluginContractError(f"{name} implements no hook of {group}; is @hookimpl missing?")
-    for hook, impl in found:
-        _check(group, name, hook, impl)
     if manager.is_registered(plugin):
         raise PluginContractError(f"{name} is registered twice")
     try:
         manager.register(plugin, f"{name} {id(plugin):x}")
     except pluggy.PluginValidationError as error:
+        # ours say what is wrong, and what instead
+        _check_all(group, name, implementations(plugin))
         raise PluginContractError(f"{name} breaks the contract: {error}") from error
-    return dict(found)
+    found = _registered(manager, plugin)
+    try:
+        _check_all(group, name, found)
+    except PluginContractError:
+        manager.unregister(plugin)
+        raise
+    return found
 
 
-def implementations(plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
-    """The plugin's hook implementations, each with the name of its hook."""
+def implementations(plugin: object) -> dict[str, pluggy.HookImpl]:
+    """The plugin's hook implementations, by the name of the hook; what it may not have, too."""
     # one without specs takes whatever is marked
     manager = Manager()
     manager.register(plugin)
-    for caller in manager.get_hookcallers(plugin) or ():
-        yield from ((caller.name, impl) for impl in caller.get_hookimpls())
+    return _registered(manager, plugin)
+
+
+def _registered(manager: pluggy.PluginManager, plugin: object) -> dict[str, pluggy.HookImpl]:
+    return {
+        caller.name: impl
+        for caller in manager.get_hookcallers(plugin) or ()
+        for impl in caller.get_hookimpls()
+        if impl.plugin is plugin
+    }
+
+
+def _check_all(group: str, name: str, found: Mapping[str, pluggy.HookImpl]) -> None:
+    if not found:
+        raise PluginContractError(f"{name} implements no hook of {group}; is @hookimpl missing?")
+    for hook, impl in found.items():
+        _check(group, name, hook, impl)
 
 
 def _check(group: str, name: str, hook: str, impl: pluggy.HookImpl) -> None:
