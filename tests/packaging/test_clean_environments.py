@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,10 +95,9 @@ def test_a_provider_works_alone_with_core(
 
 
 def test_a_checkout_is_installed_by_one_command(tmp_path: Path) -> None:
-    environment = Environment.create(tmp_path / "venv", with_pip=True)
-    pip = [str(environment.python), "-m", "pip", "install", "--quiet", "--no-compile"]
-    pip += ["./core", "./plugins/openai"]
-    run(*pip, cwd=ROOT, check=True)
+    environment = Environment.create(tmp_path / "venv")
+    pip = [sys.executable, "-m", "pip", "--python", str(environment.python), "install"]
+    run(*pip, "--quiet", "--no-compile", "./core", "./plugins/openai", cwd=ROOT, check=True)
     done = environment.run("batchyard", "providers")
     assert done.returncode == 0, done.stderr
     assert "openai" in done.stdout

@@ -57,8 +57,8 @@ class Environment:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, *, with_pip: bool = False) -> Environment:
-        venv.create(folder, with_pip=with_pip)
+    def create(cls, folder: Path) -> Environment:
+        venv.create(folder)
         (folder / "constraints.txt").write_text(pins(), encoding="utf-8")
         return cls(folder)
 
