@@ -161,7 +161,9 @@ def _syntax_fault(data: bytes, reason: str) -> Fault:
 
 def _has_half_surrogates(data: bytes) -> bool:
     """Whether they are all that is wrong: the line is right without any surrogates."""
-    mended = _SURROGATES.sub(rb"\\ufffd", data)
+    mended, found = _SURROGATES.subn(rb"\\ufffd", data)
+    if not found:
+        return False
     try:
         _decode_line(mended)
     except (msgspec.DecodeError, RecursionError):
