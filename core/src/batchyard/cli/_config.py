@@ -173,6 +173,8 @@ def _records(others: list[Section]) -> dict[str, Any]:
         found.setdefault(one.kind, []).append(one.record)
     return {
         "ledger": next(iter(found.get("ledger", [])), None),
+        "gateway": next(iter(found.get("gateway", [])), None),
+        "models": found.get("models", []),
         "sinks": found.get("sinks", []),
         "gates": found.get("gates", []),
         "prices": next(iter(found.get("prices", [])), None),

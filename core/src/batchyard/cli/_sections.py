@@ -13,10 +13,12 @@ from batchyard.config import (
     Table,
     configured_gate,
     configured_ledger,
+    configured_model,
     configured_prices,
     configured_sink,
     is_reference,
     masked,
+    resolve_gateway,
 )
 from batchyard.errors import BatchyardError
 from batchyard.registry import Registry
@@ -54,6 +56,11 @@ def sections(registry: Registry, config: Configuration) -> Iterator[Section]:
     ledger, prices = config.table("ledger"), config.table("prices")
     if ledger is not None:
         yield _section("ledger", None, ledger, lambda: configured_ledger(registry, config))
+    gateway = config.table("gateway")
+    if gateway is not None:
+        yield _section("gateway", None, gateway, lambda: resolve_gateway(registry, config))
+    for name in config.names_of("models"):
+        yield _model(registry, config, name)
     for name in config.names_of("sinks"):
         yield _plugin(registry, config, "sinks", name)
     for name in config.names_of("gates"):
@@ -66,6 +73,11 @@ def _plugin(registry: Registry, config: Configuration, kind: str, name: str) -> 
     make = {"sinks": configured_sink, "gates": configured_gate}[kind]
     table = config.find_named(kind, name)
     return _section(kind, name, table, lambda: make(registry, config, name))
+
+
+def _model(registry: Registry, config: Configuration, name: str) -> Section:
+    table = config.find_named("models", name)
+    return _section("models", name, table, lambda: configured_model(registry, config, name))
 
 
 def _section(

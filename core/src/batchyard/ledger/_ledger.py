@@ -126,13 +126,18 @@ class Ledger:
         return files.content(self.parts, file, start, end, as_completed=as_completed)
 
     async def create_batch(
-        self, order: BatchOrder, *, who: Identity = NOBODY, owner: str | None = None
+        self,
+        order: BatchOrder,
+        *,
+        who: Identity = NOBODY,
+        owner: str | None = None,
+        accounts: Collection[str] | None = None,
     ) -> Batch:
-        """Write down a batch with its jobs as intents.
+        """Write down a batch with its jobs as intents; ``accounts`` are those it may run at.
 
         ``tracked_by`` of the reply says who follows it, ``None`` that nobody does.
         """
-        made = await batches.create(self.parts, who, order, owner=owner)
+        made = await batches.create(self.parts, who, order, owner=owner, accounts=accounts)
         followed = await follower_of(self.parts)
         return batches.shown(self.parts, made).model_copy(update={"tracked_by": followed})
 

@@ -23,6 +23,7 @@ from batchyard.models import Event
 if TYPE_CHECKING:
     from batchyard.config import LedgerSettings
     from batchyard.gates import GateChain
+    from batchyard.ledger.routing import Routing
     from batchyard.prices import PriceSources
 
 A = TypeVar("A")
@@ -41,6 +42,7 @@ class Parts:
     gates: GateChain
     prices: PriceSources
     settings: LedgerSettings
+    routing: Routing
     holder: str
 
     _groups: dict[Any, Grouped[Any, Any]] = field(default_factory=dict, repr=False, compare=False)

@@ -150,3 +150,9 @@ class JobRecord(_Record):
     attempts: int
     reason: str | None
     epoch: int
+
+    @property
+    def asked_models(self) -> tuple[str, ...]:
+        """The models that its provider is asked for: the lines', by the account's names."""
+        renames = self.renames or {}
+        return tuple(dict.fromkeys(renames.get(one, one) for one in self.models))
