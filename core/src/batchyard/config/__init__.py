@@ -9,7 +9,7 @@ looking for them.
 from __future__ import annotations
 
 from batchyard.config._accounts import AccountSettings, resolve
-from batchyard.config._configuration import AccountTable, Configuration, Table
+from batchyard.config._configuration import AccountTable, Configuration, Table, plain
 from batchyard.config._gateway import MASTER_KEY, GatewaySettings, resolve_gateway
 from batchyard.config._ledger import LedgerSettings, configured_ledger, resolve_ledger
 from batchyard.config._loading import load
@@ -57,6 +57,7 @@ __all__ = [
     "is_reference",
     "load",
     "masked",
+    "plain",
     "resolve",
     "resolve_gates",
     "resolve_gateway",

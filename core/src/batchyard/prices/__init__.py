@@ -12,7 +12,7 @@ billionth.
 
 from __future__ import annotations
 
-from batchyard.prices._book import BookPrices
+from batchyard.prices._book import BookPrices, priced_models
 from batchyard.prices._context import ListPrice, PriceContext, PriceOptions
 from batchyard.prices._derived import DerivedPrices
 from batchyard.prices._litellm_file import LiteLLMPrices
@@ -52,6 +52,7 @@ __all__ = [
     "nanos",
     "override_rates",
     "price_usage",
+    "priced_models",
     "rates_from_record",
     "rates_record",
     "recompute",

@@ -15,7 +15,16 @@ from batchyard.hookspecs import hookimpl
 from batchyard.models import Rates
 from batchyard.prices._money import EXACT
 
-__all__ = ["AMOUNTS", "DERIVED", "Book", "BookPrices", "Discount", "book", "scaled"]
+__all__ = [
+    "AMOUNTS",
+    "DERIVED",
+    "Book",
+    "BookPrices",
+    "Discount",
+    "book",
+    "priced_models",
+    "scaled",
+]
 
 FILE = "book.toml"
 
@@ -98,6 +107,13 @@ def scaled(rates: Rates, factor: Decimal, **changes: Any) -> Rates:
     }
     above = rates.long_context and scaled(rates.long_context, factor)
     return replace(rates, **grown, long_context=above, **changes)
+
+
+def priced_models(provider: str) -> tuple[str, ...]:
+    """The models that the file has prices of batches for, without their dated names."""
+    found = book()
+    names = (model for of, model in found.prices if of == provider)
+    return tuple(sorted(one for one in names if one not in found.families))
 
 
 @cache

@@ -33,15 +33,20 @@ def shown(parts: Parts, batch: BatchRecord) -> Batch:
 
 
 async def find_batch(
-    parts: Parts, batch_id: str, *, owner: str | None, freshen: bool = False
+    parts: Parts,
+    batch_id: str,
+    *,
+    owner: str | None,
+    provider: str | None = None,
+    freshen: bool = False,
 ) -> BatchRecord:
-    """The batch, if it is there and *owner*'s; ``None`` asks for anybody's.
+    """The batch, if it is there, *owner*'s and of *provider*; ``None`` asks for anybody's.
 
     With *freshen* an old picture of one that runs has its jobs looked at soon:
     many who ask cause one look.
-    Raises :class:`NotFoundError`: another owner's batch is as if it were not there.
+    Raises :class:`NotFoundError`: another's batch is as if it were not there.
     """
-    query = _there(owner).where(batches.c.id == batch_id)
+    query = _there(owner, provider).where(batches.c.id == batch_id)
     async with parts.db.reading() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
@@ -79,9 +84,11 @@ async def find_keyed(parts: Parts, key: str, *, owner: str) -> BatchRecord | Non
     return None if row is None else BatchRecord.of(row)
 
 
-async def list_batches(parts: Parts, page: PageRequest, *, owner: str | None) -> Page[Batch]:
+async def list_batches(
+    parts: Parts, page: PageRequest, *, owner: str | None, provider: str | None = None
+) -> Page[Batch]:
     """One page, newest first."""
-    found = await page_of(parts.db, batches, _there(owner), page, owner=owner)
+    found = await page_of(parts.db, batches, _there(owner, provider), page, owner=owner)
     data = [shown(parts, BatchRecord.of(row)) for row in found.rows]
     return Page[Batch](
         data=data,
@@ -91,6 +98,8 @@ async def list_batches(parts: Parts, page: PageRequest, *, owner: str | None) ->
     )
 
 
-def _there(owner: str | None) -> Select[tuple[object, ...]]:
+def _there(owner: str | None, provider: str | None = None) -> Select[tuple[object, ...]]:
     query = select(batches)
+    if provider is not None:
+        query = query.where(batches.c.provider == provider)
     return query if owner is None else query.where(batches.c.owner == owner)

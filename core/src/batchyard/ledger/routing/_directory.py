@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
-from batchyard.config import Configuration, ModelAccount, ModelSettings
+from batchyard.config import Configuration, ModelAccount, ModelSettings, plain
 from batchyard.errors import PluginError
 from batchyard.ledger.accounts import Accounts
 from batchyard.registry import Registry
@@ -26,6 +26,7 @@ class Directory:
         default: str | None = None,
     ) -> None:
         self.models: Mapping[str, ModelSettings] = {one.name: one for one in models}
+        self._runs: dict[str, tuple[ModelAccount, ...]] = {}
         self._registry = registry
         self._config = config
         self._accounts = accounts
@@ -38,24 +39,24 @@ class Directory:
 
         Without any, the providers that the environment has settings for.
         """
-        made = self._accounts.made if self._accounts else ()
+        found = [*self._given, *self._config.names]
         named = [one.account for model in self.models.values() for one in model.accounts]
-        found = [*made, *self._config.names, *named]
         if self._wanted_default is not None:
-            found.append(self._spelled(self._wanted_default, found))
+            named.append(self._wanted_default)
+        found += [self._own(one) for one in named]
         return tuple(dict.fromkeys(found)) or self._registry.offered()
 
     @cached_property
     def default(self) -> str | None:
         """The account that takes what names none, if that is clear."""
         if self._wanted_default is not None:
-            return self._spelled(self._wanted_default, self.names)
+            return self._own(self._wanted_default)
         return self.names[0] if len(self.names) == 1 else None
 
     def find(self, name: str) -> str | None:
         """The account's own spelling of its name."""
-        found = self._spelled(name, self.names)
-        return found if found in self.names else None
+        key = plain(name)
+        return next((one for one in self.names if one == name or plain(one) == key), None)
 
     def provider_of(self, account: str) -> str:
         """The provider's own name; what is written, where it is not installed."""
@@ -88,19 +89,24 @@ class Directory:
 
     def accounts_of(self, model: str) -> tuple[ModelAccount, ...]:
         """Where a configured model runs; nowhere, if it is not configured."""
-        found = self.models.get(model)
-        return found.accounts if found else ()
+        if model not in self.models:
+            return ()
+        if model not in self._runs:
+            self._runs[model] = tuple(
+                one.model_copy(update={"account": self._own(one.account)})
+                for one in self.models[model].accounts
+            )
+        return self._runs[model]
 
     def _is_of(self, account: str, provider: str) -> bool:
         return self.provider_of(account) == provider
 
-    @staticmethod
-    def _spelled(name: str, among: Collection[str]) -> str:
-        key = _plain(name)
-        return next((one for one in among if one == name), None) or next(
-            (one for one in among if _plain(one) == key), name
-        )
+    @property
+    def _given(self) -> tuple[str, ...]:
+        return self._accounts.made if self._accounts else ()
 
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("_", "-")
+    def _own(self, name: str) -> str:
+        """The account as it is spelled; one of the environment is called as its provider is."""
+        key = plain(name)
+        spelled = (one for one in (*self._given, *self._config.names) if plain(one) == key)
+        return next(spelled, None) or self.provider(name) or name
