@@ -37,22 +37,29 @@ def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("routing")
     url = folder / "ledger.db"
     shutil.copy(sqlite_template, url)
-    with gateway(folder, str(url), emulators=("openai", "azure"), models=MODELS) as made:
+    options = {"azure": {"deployments": {"my-deployment": "gpt-4.1-mini"}}}
+    with gateway(
+        folder, str(url), emulators=("openai", "azure"), options=options, models=MODELS
+    ) as made:
         yield made
 
 
-def uploaded(site: Site, model: str = "gpt-4.1-mini", **options: Any) -> str:
+@pytest.fixture(scope="module")
+def client(site: Site) -> Iterator[openai.OpenAI]:
+    with site.openai() as made:
+        yield made
+
+
+def uploaded(client: openai.OpenAI, model: str = "gpt-4.1-mini", **options: Any) -> str:
     content = lines(2, model=model)
-    file = site.openai().files.create(file=("in.jsonl", content), purpose="batch", **options)
-    return file.id
+    return client.files.create(file=("in.jsonl", content), purpose="batch", **options).id
 
 
-def created(site: Site, file_id: str, **options: Any) -> str:
-    return (
-        site.openai()
-        .batches.create(input_file_id=file_id, endpoint=CHAT, completion_window="24h", **options)
-        .id
+def created(client: openai.OpenAI, file_id: str, **options: Any) -> str:
+    made = client.batches.create(
+        input_file_id=file_id, endpoint=CHAT, completion_window="24h", **options
     )
+    return made.id
 
 
 def place_of(site: Site, batch_id: str) -> tuple[str, dict[str, str] | None]:
@@ -68,10 +75,12 @@ def refusal(refused: pytest.ExceptionInfo[openai.APIStatusError]) -> tuple[str |
     return body["code"], body["message"]
 
 
-def test_without_a_word_the_lines_or_the_default_account_decide(site: Site) -> None:
-    assert place_of(site, created(site, uploaded(site))) == ("openai", None)
+def test_without_a_word_the_lines_or_the_default_account_decide(
+    site: Site, client: openai.OpenAI
+) -> None:
+    assert place_of(site, created(client, uploaded(client))) == ("openai", None)
     renames = {"cheap": "my-deployment"}
-    assert place_of(site, created(site, uploaded(site, "cheap"))) == ("azure", renames)
+    assert place_of(site, created(client, uploaded(client, "cheap"))) == ("azure", renames)
 
 
 @pytest.mark.parametrize(
@@ -85,38 +94,40 @@ def test_without_a_word_the_lines_or_the_default_account_decide(site: Site) -> N
         {"extra_headers": {"x-litellm-model": "cheap"}},
         {"extra_body": {"account": "azure"}},
     ],
-    ids=lambda said: json.dumps(said),
+    ids=json.dumps,
 )
 def test_a_request_may_say_it_at_the_create_or_at_the_upload(
-    site: Site, said: dict[str, Any]
+    site: Site, client: openai.OpenAI, said: dict[str, Any]
 ) -> None:
-    assert place_of(site, created(site, uploaded(site), **said))[0] == "azure"
-    assert place_of(site, created(site, uploaded(site, **said)))[0] == "azure"
+    assert place_of(site, created(client, uploaded(client), **said))[0] == "azure"
+    assert place_of(site, created(client, uploaded(client, **said)))[0] == "azure"
 
 
-def test_the_path_says_it_too(site: Site) -> None:
-    client = site.openai().with_options(base_url=f"{site.url}/azure/v1")
-    file = client.files.create(file=("in.jsonl", lines(1)), purpose="batch")
-    batch = client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
+def test_the_path_says_it_too(site: Site, client: openai.OpenAI) -> None:
+    behind = client.with_options(base_url=f"{site.url}/azure/v1")
+    file = behind.files.create(file=("in.jsonl", lines(1)), purpose="batch")
+    batch = behind.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
     assert place_of(site, batch.id)[0] == "azure"
 
 
-def test_target_model_names_are_taken_at_the_upload(site: Site) -> None:
-    file_id = uploaded(site, "cheap", extra_body={"target_model_names": "cheap, anywhere"})
-    assert place_of(site, created(site, file_id))[0] == "azure"
+def test_target_model_names_are_taken_at_the_upload(site: Site, client: openai.OpenAI) -> None:
+    file_id = uploaded(client, "cheap", extra_body={"target_model_names": "cheap, anywhere"})
+    assert place_of(site, created(client, file_id))[0] == "azure"
 
 
-def test_what_a_create_says_stands_above_what_the_upload_said(site: Site) -> None:
-    file_id = uploaded(site, extra_body={"custom_llm_provider": "azure"})
-    batch_id = created(site, file_id, extra_body={"custom_llm_provider": "openai"})
+def test_what_a_create_says_stands_above_what_the_upload_said(
+    site: Site, client: openai.OpenAI
+) -> None:
+    file_id = uploaded(client, extra_body={"custom_llm_provider": "azure"})
+    batch_id = created(client, file_id, extra_body={"custom_llm_provider": "openai"})
     assert place_of(site, batch_id)[0] == "openai"
 
 
-def test_hints_that_contradict_each_other_are_all_named(site: Site) -> None:
+def test_hints_that_contradict_each_other_are_all_named(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         created(
-            site,
-            uploaded(site),
+            client,
+            uploaded(client),
             extra_body={"custom_llm_provider": "azure"},
             extra_headers={"custom-llm-provider": "openai"},
         )
@@ -127,7 +138,7 @@ def test_hints_that_contradict_each_other_are_all_named(site: Site) -> None:
 
     with pytest.raises(openai.BadRequestError) as refused:
         created(
-            site, uploaded(site), extra_body={"custom_llm_provider": "openai", "model": "cheap"}
+            client, uploaded(client), extra_body={"custom_llm_provider": "openai", "model": "cheap"}
         )
     code, message = refusal(refused)
     assert code == "conflicting_hints"
@@ -135,12 +146,12 @@ def test_hints_that_contradict_each_other_are_all_named(site: Site) -> None:
     assert "model in the body: 'cheap' (azure)" in message
 
 
-def test_a_provider_against_the_lines_model_is_refused_at_the_upload(site: Site) -> None:
-    before = len(site.openai().files.list().data)
+def test_a_provider_against_the_lines_model_is_refused_at_the_upload(client: openai.OpenAI) -> None:
+    before = len(client.files.list().data)
     with pytest.raises(openai.BadRequestError) as refused:
-        uploaded(site, "cheap", extra_body={"custom_llm_provider": "openai"})
+        uploaded(client, "cheap", extra_body={"custom_llm_provider": "openai"})
     assert "the lines' model: 'cheap' (azure)" in refusal(refused)[1]
-    assert len(site.openai().files.list().data) == before
+    assert len(client.files.list().data) == before
 
 
 @pytest.mark.parametrize(
@@ -154,46 +165,46 @@ def test_a_provider_against_the_lines_model_is_refused_at_the_upload(site: Site)
     ],
 )
 def test_what_is_not_known_is_refused_with_what_is(
-    site: Site, said: dict[str, Any], code: str, names: str
+    client: openai.OpenAI, said: dict[str, Any], code: str, names: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        created(site, uploaded(site), extra_body=said)
+        created(client, uploaded(client), extra_body=said)
     found, message = refusal(refused)
     assert (found, names in message) == (code, True), message
 
 
-def test_a_query_that_means_nothing_is_refused(site: Site) -> None:
+def test_a_query_that_means_nothing_is_refused(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        created(site, uploaded(site), extra_query={"modle": "cheap"})
+        created(client, uploaded(client), extra_query={"modle": "cheap"})
     assert refusal(refused)[0] == "unknown_parameter"
 
 
-def test_a_replay_finds_its_batch_and_other_hints_are_another_order(site: Site) -> None:
-    file_id = uploaded(site, "anywhere")
+def test_a_replay_finds_its_batch_and_other_hints_are_another_order(client: openai.OpenAI) -> None:
+    file_id = uploaded(client, "anywhere")
     key = {"Idempotency-Key": "routing-1"}
-    first = created(site, file_id, extra_headers=key)
-    assert created(site, file_id, extra_headers=key) == first
+    first = created(client, file_id, extra_headers=key)
+    assert created(client, file_id, extra_headers=key) == first
     with pytest.raises(openai.ConflictError):
-        created(site, file_id, extra_headers=key, extra_body={"custom_llm_provider": "azure"})
+        created(client, file_id, extra_headers=key, extra_body={"custom_llm_provider": "azure"})
 
 
-def test_another_providers_batch_is_not_there(site: Site) -> None:
-    ours = created(site, uploaded(site, "cheap"))
-    theirs = created(site, uploaded(site))
-    with site.http() as client:
-        found = client.get(f"/azure/v1/batches/{ours}")
+def test_another_providers_batch_is_not_there(site: Site, client: openai.OpenAI) -> None:
+    ours = created(client, uploaded(client, "cheap"))
+    theirs = created(client, uploaded(client))
+    with site.http() as plain:
+        found = plain.get(f"/azure/v1/batches/{ours}")
         assert (found.status_code, found.json()["id"]) == (200, ours)
-        assert client.get("/vertex_ai/v1/batches").json()["data"] == []
-        missing = client.get(f"/azure/v1/batches/{theirs}")
-        absent = client.get("/azure/v1/batches/batch_none")
+        assert plain.get("/vertex_ai/v1/batches").json()["data"] == []
+        missing = plain.get(f"/azure/v1/batches/{theirs}")
+        absent = plain.get("/azure/v1/batches/batch_none")
         assert missing.status_code == absent.status_code == 404
         assert same_but_for(missing, theirs) == same_but_for(absent, "batch_none")
-        assert client.post(f"/openai/v1/batches/{ours}/cancel").status_code == 404
+        assert plain.post(f"/openai/v1/batches/{ours}/cancel").status_code == 404
         for path in ("/azure/v1/batches", "/v1/batches?custom_llm_provider=azure"):
-            listed = [one["id"] for one in client.get(path).json()["data"]]
+            listed = [one["id"] for one in plain.get(path).json()["data"]]
             assert ours in listed
             assert theirs not in listed
-        unknown = client.get("/nobody/v1/batches").json()["error"]
+        unknown = plain.get("/nobody/v1/batches").json()["error"]
         assert unknown["code"] == "unknown_provider"
         assert "azure, openai, vertex, vertex_ai" in unknown["message"]
 
@@ -202,10 +213,11 @@ def same_but_for(reply: httpx.Response, name: str) -> str:
     return reply.text.replace(name, "ID")
 
 
-def test_a_renamed_batch_runs_to_its_end_and_shows_what_was_asked_for(site: Site) -> None:
-    batch_id = created(site, uploaded(site, "cheap"))
+def test_a_renamed_batch_runs_to_its_end_and_shows_what_was_asked_for(
+    site: Site, client: openai.OpenAI
+) -> None:
+    batch_id = created(client, uploaded(client, "cheap"))
     site.follow()
-    client = site.openai()
     done = client.batches.retrieve(batch_id)
     assert (done.status, done.model) == ("completed", "cheap")
     assert done.output_file_id is not None
@@ -214,8 +226,7 @@ def test_a_renamed_batch_runs_to_its_end_and_shows_what_was_asked_for(site: Site
     assert {row["response"]["status_code"] for row in rows} == {200}
 
 
-def test_models_are_listed_with_their_accounts_limits_and_rates(site: Site) -> None:
-    client = site.openai()
+def test_models_are_listed_with_their_accounts_limits_and_rates(client: openai.OpenAI) -> None:
     listed = {one.id: one for one in client.models.list()}
     cheap: Any = listed["cheap"]
     (offer,) = cheap.accounts
@@ -230,19 +241,19 @@ def test_models_are_listed_with_their_accounts_limits_and_rates(site: Site) -> N
     known: Any = client.models.retrieve("gpt-4.1-mini")
     by_account = {one["account"]: one for one in known.accounts}
     rates = by_account["openai"]["rates"]
-    assert (rates["input"], rates["source"], rates["long_context"]) == ("0.20", "book", None)
+    assert (rates["input"], rates["source"], rates["long_context"]) == ("0.2", "book", None)
     assert by_account["openai"]["configured"] is False
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("no/such")
 
 
 def test_providers_are_listed_with_what_they_can_and_no_secret(site: Site) -> None:
-    with site.http() as client:
-        found = client.get("/v1/providers")
+    with site.http() as plain:
+        found = plain.get("/v1/providers")
         assert [one["id"] for one in found.json()["data"]] == ["azure", "openai"]
         azure = found.json()["data"][0]
         assert azure["accounts"] == ["azure"]
         assert "create_batch" in azure["operations"]
         assert azure["limits"]["azure"]["max_bytes"] == 200_000_000
-        assert "key" not in found.text + client.get("/v1/models").text
-        assert len(client.get("/azure/v1/providers").json()["data"]) == 1
+        assert "key" not in found.text + plain.get("/v1/models").text
+        assert len(plain.get("/azure/v1/providers").json()["data"]) == 1

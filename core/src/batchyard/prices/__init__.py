@@ -12,7 +12,7 @@ billionth.
 
 from __future__ import annotations
 
-from batchyard.prices._book import BookPrices, priced_models
+from batchyard.prices._book import BookPrices, maker_of, priced_models
 from batchyard.prices._context import ListPrice, PriceContext, PriceOptions
 from batchyard.prices._derived import DerivedPrices
 from batchyard.prices._litellm_file import LiteLLMPrices
@@ -49,6 +49,7 @@ __all__ = [
     "difference",
     "fine_tuned",
     "from_nanos",
+    "maker_of",
     "nanos",
     "override_rates",
     "price_usage",

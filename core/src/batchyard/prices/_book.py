@@ -22,6 +22,7 @@ __all__ = [
     "BookPrices",
     "Discount",
     "book",
+    "maker_of",
     "priced_models",
     "scaled",
 ]
@@ -107,6 +108,11 @@ def scaled(rates: Rates, factor: Decimal, **changes: Any) -> Rates:
     }
     above = rates.long_context and scaled(rates.long_context, factor)
     return replace(rates, **grown, long_context=above, **changes)
+
+
+def maker_of(model: str) -> str | None:
+    """The first provider that the file has prices of the model for."""
+    return next((of for of, name in book().prices if name == model), None)
 
 
 def priced_models(provider: str) -> tuple[str, ...]:
