@@ -79,13 +79,16 @@ def _loader() -> type[yaml.SafeLoader]:
                     seen.add(key.value)
             return super().construct_mapping(node, deep=deep)
 
-    def fraction(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal | str:
+    def fraction(loader: Loader, node: yaml.ScalarNode) -> Decimal | str:
         text = str(loader.construct_scalar(node))
         try:
             return Decimal(text.replace("_", ""))
         except InvalidOperation:
             return text
 
+    def text(loader: Loader, node: yaml.ScalarNode) -> str:
+        return str(loader.construct_scalar(node))
+
     Loader.add_constructor(f"{PREFIX}float", fraction)
-    Loader.add_constructor(f"{PREFIX}timestamp", Loader.construct_scalar)
+    Loader.add_constructor(f"{PREFIX}timestamp", text)
     return Loader
