@@ -27,6 +27,9 @@ NOT_CARRIED = frozenset({"model", "models", "timeout", "prices", "deployments"})
 
 ENVIRON = "os.environ/"
 
+VARIABLE = re.compile(r"variable ([A-Z][A-Z0-9_]+)")
+"""As descriptions of settings name the variables that hold them."""
+
 
 @dataclass(slots=True)
 class AccountDraft:
@@ -95,14 +98,6 @@ class Accounts:
                 name = f"{wanted.rstrip('-')}-{number}"
             used.add(plain(name))
             one.name = name
-            self._note_lacks(one)
-
-    def _note_lacks(self, account: AccountDraft) -> None:
-        model = self._registry.provider(account.provider).Settings
-        keys = keys_of(model)
-        for key in _faults(model, account.settings, "missing"):
-            said = keys[key].description or "it has no default"
-            self._remarks.note(f"accounts.{account.name}.{key}", f"this is needed too: {said}")
 
     def _settings(
         self, model: type[BaseModel], table: Mapping[str, Any], path: str
@@ -124,7 +119,21 @@ class Accounts:
             del found[key]
             given = next(one for one in taken if one == key or OURS.get(one) == key)
             self._remarks.lost(f"{path}.{given}", why)
-        return found, taken
+        return {**found, **self._lacks(model, found, path)}, taken
+
+    def _lacks(
+        self, model: type[BaseModel], settings: Mapping[str, str], path: str
+    ) -> dict[str, str]:
+        """What the account needs and is not said here: the variable that its provider names."""
+        found = {}
+        for key in _faults(model, settings, "missing"):
+            said = keys_of(model)[key].description or "it has no default"
+            variable = VARIABLE.search(said)
+            if variable is not None:
+                found[key] = f"env:{variable[1]}"
+                said = f"taken from the variable {variable[1]}, which has to be set"
+            self._remarks.note(f"{path}: {key}", said)
+        return found
 
 
 def _misfits(model: type[BaseModel], settings: Mapping[str, str]) -> dict[str, str]:
