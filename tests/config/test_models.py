@@ -34,8 +34,8 @@ def test_a_model_has_one_account_or_several_with_weights(desk: Desk) -> None:
     }
 
 
-def test_a_model_of_variables_alone(desk: Desk) -> None:
-    assert desk.folder
+@pytest.mark.usefixtures("desk")
+def test_a_model_of_variables_alone() -> None:
     environ = {
         "BATCHYARD_ACCOUNTS__ACME__KEY": "k",
         "BATCHYARD_MODELS__CHEAP__ACCOUNTS": '[{"account": "acme", "weight": 3}]',

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,8 @@ from batchyard.registry import Registry
 from batchyard.testing import ManualClock
 from tests.gateway.site import CHAT, MASTER, Site, lines
 from tests.ledger.life.place import Place, job_of
+
+PAGE = Path(__file__).parents[2] / "docs" / "from-litellm.md"
 
 CONFIG = Path(__file__).parents[1] / "config" / "litellm" / "batches.yaml"
 
@@ -52,29 +56,51 @@ def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         place.close()
 
 
-def test_the_curl_commands_of_the_batch_page_work_with_another_address(site: Site) -> None:
-    with site.http(MASTER) as curl:
-        file = curl.post(
-            "/v1/files",
-            data={"purpose": "batch"},
-            files={"file": ("mydata.jsonl", lines(2, model="gpt-4.1-mini-batch"))},
-        ).json()
-        batch = curl.post(
-            "/v1/batches",
-            json={
-                "input_file_id": file["id"],
-                "endpoint": CHAT,
-                "completion_window": "24h",
-            },
-        ).json()
+def commands() -> list[list[str]]:
+    """The curl commands of the page, word by word."""
+    blocks = re.findall(r"```sh\n(curl .*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    text = "".join(blocks).replace("\\\n", " ")
+    return [shlex.split(line) for line in text.splitlines() if line]
+
+
+def typed(client: httpx.Client, words: list[str], content: bytes, **ids: str) -> httpx.Response:
+    """What curl does with the words of a command, with other ids, for another file."""
+    url, headers, form, body = "", {}, {}, None
+    following = iter(words[1:])
+    for word in following:
+        if word not in {"-H", "-F", "-d"}:
+            url = word.removeprefix("http://localhost:4000")
+            continue
+        value = next(following)
+        if word == "-H":
+            name, _, said = value.partition(": ")
+            headers[name] = said.replace("sk-1234", MASTER)
+        elif word == "-F":
+            name, _, said = value.partition("=")
+            form[name] = said
+        else:
+            body = value
+    for example, real in ids.items():
+        url, body = url.replace(example, real), body and body.replace(example, real)
+    if not form and body is None:
+        return client.get(url, headers=headers)
+    files = {"file": (form.pop("file").lstrip("@"), content)} if form else None
+    return client.post(url, headers=headers, data=form or None, files=files, content=body)
+
+
+def test_the_pages_curl_commands_work_with_another_address(site: Site) -> None:
+    upload, create, retrieve, list_all = commands()
+    content = lines(2, model="gpt-4.1-mini-batch")
+    with site.http() as client:
+        file = typed(client, upload, content).json()
+        batch = typed(client, create, content, **{"file-abc123": file["id"]}).json()
         site.follow()
-        kind = {"Content-Type": "application/json"}
-        found = curl.get(f"/v1/batches/{batch['id']}", headers=kind).json()
+        found = typed(client, retrieve, content, batch_abc123=batch["id"]).json()
         assert (found["status"], found["request_counts"]["completed"]) == ("completed", 2)
-        assert batch["id"] in {
-            one["id"] for one in curl.get("/v1/batches", headers=kind).json()["data"]
-        }
-        rows = curl.get(f"/v1/files/{found['output_file_id']}/content").text.splitlines()
+        listed = typed(client, list_all, content).json()["data"]
+        assert batch["id"] in {one["id"] for one in listed}
+    with site.http(MASTER) as client:
+        rows = client.get(f"/v1/files/{found['output_file_id']}/content").text.splitlines()
         assert {json.loads(row)["custom_id"] for row in rows} == {"r-0", "r-1"}
     account, renames = site.run(lambda ledger: _place(ledger, batch["id"]))
     assert (account, renames) == ("azure", {"gpt-4.1-mini-batch": "mini-global-batch"})

@@ -97,10 +97,10 @@ def _section(
 def _shown(made: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
     """The settings; those of a plugin beside our own, as they are written."""
     shown = masked(made)
+    shown.pop("name", None)
     if "settings" not in shown:
         return shown
     own = shown.pop("settings")
-    del shown["name"]
     if not isinstance(getattr(made, "settings", None), BaseModel):
         # only a model knows its secrets; without one, what is not in the file is none to print
         own = {key: masked(written)[key] if _refers(written[key]) else own[key] for key in own}

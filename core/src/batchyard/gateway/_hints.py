@@ -124,11 +124,22 @@ async def checked_provider(gateway: Gateway, caller: Caller, request: Request) -
         await gateway.ledger.batch(batch_id, owner=caller.owner, provider=provider)
 
 
+def _may_say(request: Request) -> bool:
+    """Whether anything could: reads are many, and nearly none does."""
+    return (
+        "provider" in request.path_params
+        or bool(request.scope["query_string"])
+        or any(name == b"custom-llm-provider" for name, _ in request.scope["headers"])
+    )
+
+
 def provider_of(gateway: Gateway, request: Request) -> str | None:
     """The provider whose batches are meant: by the path, the query or a header; all, if ``None``.
 
     Raises :class:`InputError` where they differ.
     """
+    if not _may_say(request):
+        return None
     named = [one for one in _said(request, {}) if one.kind == "provider"]
     stated = stated_hints([_by_own_name(gateway, one) for one in named])
     return gateway.ledger.routing.provider(stated[0].values[0]) if stated else None
