@@ -97,7 +97,7 @@ def test_a_name_at_several_accounts_keeps_its_weights_and_aliases() -> None:
     assert "hush-hush" not in said
     assert "sk-1234" not in said
     assert "pw-of-the-database" not in repr(made.remarks)
-    assert data["ledger"]["url"].startswith("postgresql://llm:pw-of-the-database@")
+    assert data["ledger"]["url"].startswith("postgresql://llm:{pw-of-the-database}@")
 
 
 def test_a_provider_is_known_by_its_alias_or_by_the_makers_name() -> None:

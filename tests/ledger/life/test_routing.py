@@ -287,6 +287,11 @@ async def test_of_several_accounts_of_a_provider_the_default_one_or_a_list(place
 
     assert await chosen("us") == "us"
     assert await chosen("us", accounts=["eu"]) == "eu"
+    by_name = Hint("provider", ("eu",), "custom_llm_provider in the body")
+    setup = place.setup(accounts=accounts, default_account="us")
+    async with place.open(setup) as ledger:
+        order = BatchOrder(await staged(ledger, chat_lines(1)), CHAT, hints=[by_name])
+        assert await account_of(ledger, await ledger.create_batch(order)) == "eu"
     with pytest.raises(InputError, match=r"eu, us\. Name one as `account`") as unclear:
         await chosen(None)
     assert unclear.value.code == "ambiguous_account"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchyard.cli._options import debug_option, json_option
 from batchyard.cli._output import echo, emit, note
 from batchyard.errors import InputError
-from batchyard.prices import maker_of
 from batchyard.registry import Registry
+
+if TYPE_CHECKING:
+    from batchyard.config.from_litellm import Remark
 
 __all__ = ["command"]
 
@@ -35,6 +37,7 @@ def command(file: Path, output: Path | None, as_json: bool) -> None:
     reason. Needs the extra: pip install 'batchyard[yaml]'.
     """
     from batchyard.config.from_litellm import convert, read_yaml
+    from batchyard.prices import maker_of
 
     made = convert(Registry(), read_yaml(file), maker_of)
     if output is not None:
@@ -59,9 +62,8 @@ def command(file: Path, output: Path | None, as_json: bool) -> None:
     note(f"Carried{where}: {made.accounts} accounts, {made.models} models.")
 
 
-def _record(remark: object) -> dict[str, str]:
-    found = asdict(remark)  # type: ignore[call-overload]  # it is a dataclass
-    return {key: found[key] for key in ("path", "reason")}
+def _record(remark: Remark) -> dict[str, str]:
+    return {"path": remark.path, "reason": remark.reason}
 
 
 def _write(path: Path, text: str) -> None:

@@ -171,9 +171,10 @@ def _place(settings: Mapping[str, str]) -> str:
         host = (urlsplit(url).hostname or "").split(".")[0]
         if host:
             return _slug(host)
-    for key in ("location", "vertex_location", "region", "project", "vertex_project"):
-        if key in settings and not settings[key].startswith("env:"):
-            return _slug(settings[key])
+    for part in ("location", "region", "project"):
+        for key, value in settings.items():
+            if key.endswith(part) and not value.startswith("env:"):
+                return _slug(value)
     return _slug(url.removeprefix("env:"))
 
 

@@ -71,6 +71,9 @@ def _of_hints(directory: Directory, asked: Asked, usable: Collection[str]) -> It
 
 def _of_provider(directory: Directory, hint: Hint, usable: Collection[str]) -> _Bound:
     provider = directory.provider(hint.values[0])
+    if provider is None and directory.find(hint.values[0]) is not None:
+        # an account is taken for a provider wherever one is named, as by clients
+        return _of_account(directory, hint, usable)
     if provider is None:
         known = ", ".join(directory.providers) or "none"
         raise InputError(
