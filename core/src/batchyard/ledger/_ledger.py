@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from batchyard.ledger.outbox import Outbox
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.receipts import combined, read
 from batchyard.ledger.records import BatchRecord, FileRecord
+from batchyard.ledger.routing import Offer, Routing, offers, served_accounts
 from batchyard.ledger.settlement import Joined, joined
 from batchyard.ledger.settling import reprice
 from batchyard.ledger.staging import Arriving
@@ -37,6 +38,7 @@ from batchyard.models import (
     Receipt,
     Usage,
 )
+from batchyard.registry import Account
 from batchyard.sources import Source
 
 __all__ = ["Ledger"]
@@ -75,6 +77,20 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         await self._scope.aclose()
+
+    @property
+    def routing(self) -> Routing:
+        """How accounts are chosen for batches."""
+        return self.parts.routing
+
+    def offers(self, accounts: Collection[str] | None = None) -> Mapping[str, Sequence[Offer]]:
+        """What is known to run in batches at *accounts*, if not at any, by the lines' models."""
+        return offers(self.parts, accounts)
+
+    def accounts(self, accounts: Collection[str] | None = None) -> Mapping[str, Account]:
+        """Those of *accounts*, if not all, that can be used."""
+        found = served_accounts(self.parts, accounts)
+        return {name: one.account for name, one in found.items()}
 
     async def check(self) -> None:
         """Raise :class:`LedgerUnavailableError` or a ``StoreError`` if either cannot be reached."""
@@ -126,13 +142,18 @@ class Ledger:
         return files.content(self.parts, file, start, end, as_completed=as_completed)
 
     async def create_batch(
-        self, order: BatchOrder, *, who: Identity = NOBODY, owner: str | None = None
+        self,
+        order: BatchOrder,
+        *,
+        who: Identity = NOBODY,
+        owner: str | None = None,
+        accounts: Collection[str] | None = None,
     ) -> Batch:
-        """Write down a batch with its jobs as intents.
+        """Write down a batch with its jobs as intents; ``accounts`` are those it may run at.
 
         ``tracked_by`` of the reply says who follows it, ``None`` that nobody does.
         """
-        made = await batches.create(self.parts, who, order, owner=owner)
+        made = await batches.create(self.parts, who, order, owner=owner, accounts=accounts)
         followed = await follower_of(self.parts)
         return batches.shown(self.parts, made).model_copy(update={"tracked_by": followed})
 
@@ -140,9 +161,11 @@ class Ledger:
         found = await batches.find_batch(self.parts, batch_id, owner=owner, freshen=True)
         return batches.shown(self.parts, found)
 
-    async def batch(self, batch_id: str, *, owner: str | None = None) -> BatchRecord:
+    async def batch(
+        self, batch_id: str, *, owner: str | None = None, provider: str | None = None
+    ) -> BatchRecord:
         """The batch with what the ledger knows beyond what is shown."""
-        return await batches.find_batch(self.parts, batch_id, owner=owner)
+        return await batches.find_batch(self.parts, batch_id, owner=owner, provider=provider)
 
     async def find_batch(self, idempotency_key: str, *, owner: str = "") -> Batch | None:
         found = await batches.find_keyed(self.parts, idempotency_key, owner=owner)
@@ -151,8 +174,10 @@ class Ledger:
     async def cancel_batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
         return batches.shown(self.parts, await batches.cancel(self.parts, batch_id, owner=owner))
 
-    async def list_batches(self, page: PageRequest, *, owner: str | None = None) -> Page[Batch]:
-        return await batches.list_batches(self.parts, page, owner=owner)
+    async def list_batches(
+        self, page: PageRequest, *, owner: str | None = None, provider: str | None = None
+    ) -> Page[Batch]:
+        return await batches.list_batches(self.parts, page, owner=owner, provider=provider)
 
     async def receipts(self, batch_id: str, *, owner: str | None = None) -> Sequence[Receipt]:
         """The batch's settlement and what came after it; none before it is settled."""

@@ -24,6 +24,7 @@ from batchyard.models import Event
 if TYPE_CHECKING:
     from batchyard.config import LedgerSettings
     from batchyard.gates import GateChain
+    from batchyard.ledger.routing import Routing
     from batchyard.prices import PriceSources
 
 A = TypeVar("A")
@@ -45,6 +46,7 @@ class Parts:
     gates: GateChain
     prices: PriceSources
     settings: LedgerSettings
+    routing: Routing
     holder: str
 
     asked: Recently = field(default_factory=lambda: Recently(ASKED), repr=False, compare=False)

@@ -9,11 +9,12 @@ from starlette.routing import BaseRoute, Route
 from batchyard.gateway.routes._batches import BATCHES
 from batchyard.gateway.routes._files import FILES
 from batchyard.gateway.routes._health import healthy, ready
+from batchyard.gateway.routes._models import MODELS
 from batchyard.gateway.routes._operations import Operation, routes_of
 
 __all__ = ["OPERATIONS", "routes"]
 
-OPERATIONS: tuple[Operation, ...] = (*BATCHES, *FILES)
+OPERATIONS: tuple[Operation, ...] = (*BATCHES, *FILES, *MODELS)
 """Those of the API, in the order in which they are tried."""
 
 

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from batchyard.gateway._callers import Caller, identified
 from batchyard.gateway._gateway import Gateway
+from batchyard.gateway._hints import checked_provider
 
 __all__ = ["Handler", "Operation", "routes_of"]
 
@@ -39,6 +40,7 @@ class Endpoint:
         request = Request(scope, receive, send)
         gateway: Gateway = request.state.gateway
         caller = await identified(gateway, request)
+        await checked_provider(gateway, caller, request)
         response = await self._handler(gateway, caller, request)
         await response(scope, receive, send)
 

@@ -63,10 +63,10 @@ async def reprice(parts: Parts, batch_id: str) -> Receipt | None:
 async def _rows(parts: Parts, batch: BatchRecord, jobs: list[JobRecord]) -> list[UsageRow]:
     """What the stored result files say was used; nothing, where they cannot tell it all."""
     # the files do not say which of several jobs a row is of
-    if len({(job.account, *job.models) for job in jobs}) != 1 or batch.phase != "settled":
+    if len({(job.account, *job.asked_models) for job in jobs}) != 1 or batch.phase != "settled":
         return []
     served = parts.accounts.get(jobs[0].account)
-    models = tuple(jobs[0].models)
+    models = jobs[0].asked_models
     with ExitStack() as scope:
         try:
             paths = [
@@ -108,7 +108,7 @@ def _again(
 
 def _requested(jobs: list[JobRecord], account: str) -> str | None:
     """The one model that all the account's jobs asked for."""
-    asked = {model for job in jobs if job.account == account for model in job.models}
+    asked = {model for job in jobs if job.account == account for model in job.asked_models}
     return asked.pop() if len(asked) == 1 else None
 
 
