@@ -47,7 +47,16 @@ def cost_range(
         found.append(priced)
     low, expected, high = (None if one is None else one.cost for one in found)
     version = next((one.version for one in found if one is not None), None)
-    return CostRange(low, expected, high, tuple(reasons)), version
+    of_priced = None if found[1] is None else found[1].priced_cost
+    return CostRange(
+        low, expected, high, tuple(reasons), _unpriced(found[1] or found[0]), priced
+    ), version
+
+
+def _unpriced(priced: Priced | None) -> tuple[str, ...]:
+    """The models whose input alone has no price already."""
+    items = () if priced is None else priced.items
+    return tuple(dict.fromkeys(one.model or "" for one in items if one.cost is None))
 
 
 def _gaps(models: Sequence[ModelEstimate], side: Side) -> Iterator[str]:

@@ -24,6 +24,7 @@ from batchyard.models._calls import (
 )
 from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
 from batchyard.models._files import FileDeleted, FileObject, Page
+from batchyard.models._keys import ApiKey, KeyLimits
 from batchyard.models._receipts import (
     Billing,
     CostItem,
@@ -38,6 +39,7 @@ from batchyard.models._usage import OUTCOMES, Outcome, Totals, Usage
 __all__ = [
     "OUTCOMES",
     "TERMINAL_STATUSES",
+    "ApiKey",
     "Batch",
     "BatchError",
     "BatchErrors",
@@ -57,6 +59,7 @@ __all__ = [
     "Finding",
     "Identity",
     "InputTokensDetails",
+    "KeyLimits",
     "Limits",
     "Outcome",
     "OutputTokensDetails",
