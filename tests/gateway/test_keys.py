@@ -266,7 +266,8 @@ def test_without_any_key_this_machine_is_trusted_until_there_is_one(
     shutil.copy(sqlite_template, tmp_path / "ledger.db")
     with gateway(tmp_path, str(tmp_path / "ledger.db")) as site, site.http() as anybody:
         assert anybody.get("/v1/files").status_code == 200
-        assert site.http("sk-whatever").get("/v1/files").status_code == 200
+        whatever = {"authorization": "Bearer sk-whatever"}
+        assert anybody.get("/v1/files", headers=whatever).status_code == 200
         key = key_of(site)
         site.clock.advance(1)
         assert anybody.get("/v1/files").status_code == 401

@@ -57,7 +57,7 @@ def _limit_options(function: F) -> F:
 @with_ledger
 @json_option
 @debug_option
-def create(  # noqa: PLR0913 - options of a command
+def create(
     where: Where,
     name: str,
     owner: str | None,

@@ -48,9 +48,8 @@ def cost_range(
     low, expected, high = (None if one is None else one.cost for one in found)
     version = next((one.version for one in found if one is not None), None)
     of_priced = None if found[1] is None else found[1].priced_cost
-    return CostRange(
-        low, expected, high, tuple(reasons), _unpriced(found[1] or found[0]), priced
-    ), version
+    unpriced = _unpriced(found[1] or found[0])
+    return CostRange(low, expected, high, tuple(reasons), unpriced, of_priced), version
 
 
 def _unpriced(priced: Priced | None) -> tuple[str, ...]:

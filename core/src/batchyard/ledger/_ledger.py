@@ -33,6 +33,7 @@ from batchyard.models import (
     Batch,
     FileDeleted,
     FileObject,
+    FileReport,
     Identity,
     Page,
     PageRequest,
@@ -113,6 +114,10 @@ class Ledger:
     async def file(self, file_id: str, *, owner: str | None = None) -> FileRecord:
         """The file with what the ledger knows beyond what is shown."""
         return await files.find_file(self.parts, file_id, owner=owner)
+
+    async def report_of_file(self, file_id: str, *, owner: str | None = None) -> FileReport:
+        """Which of its lines gates refused and rewrote, and why."""
+        return await files.report(self.parts, file_id, owner=owner)
 
     async def delete_file(self, file_id: str, *, owner: str | None = None) -> FileDeleted:
         return await files.delete(self.parts, file_id, owner=owner)

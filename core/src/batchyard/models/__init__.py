@@ -34,6 +34,7 @@ from batchyard.models._receipts import (
     Rates,
     Receipt,
 )
+from batchyard.models._reports import FileReport, GateReport, ReportedLine, ReportedReason
 from batchyard.models._usage import OUTCOMES, Outcome, Totals, Usage
 
 __all__ = [
@@ -55,8 +56,10 @@ __all__ = [
     "FileDeleted",
     "FileEvent",
     "FileObject",
+    "FileReport",
     "FileUpload",
     "Finding",
+    "GateReport",
     "Identity",
     "InputTokensDetails",
     "KeyLimits",
@@ -69,6 +72,8 @@ __all__ = [
     "Rates",
     "Receipt",
     "Ref",
+    "ReportedLine",
+    "ReportedReason",
     "RequestCounts",
     "RequestEvent",
     "Totals",

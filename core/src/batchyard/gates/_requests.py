@@ -1,0 +1,33 @@
+"""A line as its gates read it: each key once, or a reader elsewhere could read another value."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from batchyard.hookspecs import GateLine, Verdict
+
+__all__ = ["request_of"]
+
+
+def request_of(line: GateLine) -> dict[str, Any] | Verdict:
+    """The request, or a refusal of what cannot be judged."""
+    try:
+        request: dict[str, Any] = json.loads(line.data, object_pairs_hook=_once)
+    except _TwiceError as error:
+        return Verdict.refuse("key_twice", f"The key {error} occurs twice in one object.")
+    except RecursionError:
+        return Verdict.refuse("too_deep", "The line is nested too deeply to be checked.")
+    return request
+
+
+class _TwiceError(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(repr(next(one for one in names if names.count(one) > 1)[:100]))
+    return made
