@@ -104,8 +104,6 @@ async def test_many_creates_at_once_never_go_over_the_limit(place: Place) -> Non
             assert (len(made), len(refused)) == (3, 9), found
             error = refused[0]
             assert (error.limit, error.used, error.asked) == (limit, each * 3, each)
-        rows = await booked(one)
-        assert len(rows) == 1
         assert len(await _all(one)) == 3
 
 
@@ -154,7 +152,7 @@ async def test_a_model_without_a_price_is_refused_unless_that_is_allowed(place: 
     strange = chat_lines(1).replace(b"gpt-4.1-mini", b"nobody-knows")
     assert strange != chat_lines(1), "the requests of tests ask for another model now"
     async with opened(place, {"team": "ml", "limit": 5}) as ledger:
-        with pytest.raises(InputError, match="'nobody-knows'.*'team ml \\(month\\)'") as refused:
+        with pytest.raises(InputError, match=r"'nobody-knows'.*'team ml \(month\)'") as refused:
             await created(ledger, strange, who=ML)
         assert refused.value.code == "unpriced_model"
     async with opened(place, {"team": "ml", "limit": 5, "allow_unpriced": True}) as ledger:
@@ -224,11 +222,10 @@ async def test_under_an_idempotency_key_it_is_paid_once(place: Place) -> None:
         assert (await booked(ledger))["all (month)"] == ("reserved", each)
 
 
-@SQLITE
 @pytest.mark.parametrize(
     "budgets",
     [[], [{"team": "a", "key": "b", "limit": 1}], [{"limit": -1}], [{"limit": 1}, {"limit": 2}]],
 )
-async def test_settings_that_make_no_budget_are_refused(place: Place, budgets: Any) -> None:
+def test_settings_that_make_no_budget_are_refused(budgets: Any) -> None:
     with pytest.raises(ConfigError, match="budget"):
         budget(*budgets)
