@@ -11,7 +11,7 @@ import pytest
 
 from batchyard.errors import ConfigError
 from batchyard.gates import GateChain, Tally, pass_file
-from batchyard.hookspecs import Verdict
+from batchyard.hookspecs import GateLine, Verdict
 from batchyard.models import FileReport
 from batchyard.registry import Registry
 from batchyard.steps import BytesSource
@@ -54,7 +54,7 @@ def test_each_named_pattern_takes_out_the_real_thing(pattern: str, text: str, le
 
 
 def test_texts_are_found_behind_json_s_escapes_and_wherever_they_are_in_a_body() -> None:
-    body = {
+    body: dict[str, Any] = {
         "messages": [{"role": "user", "content": [{"type": "text", "text": "ana@example.com"}]}],
         "metadata": {"who": "bo@example.com"},
     }
@@ -90,6 +90,19 @@ def test_a_value_that_is_hidden_behind_a_second_one_of_its_key_is_refused() -> N
     for chain in (made("redact", patterns=["email"]), made("models", deny_models=["x"])):
         (verdict,) = chain.check_lines(numbered(line))
         assert (verdict.action, verdict.code) == ("refuse", "key_twice")
+
+
+@pytest.mark.parametrize("number", [b"1" * 5000, b"1e999"])
+def test_a_line_that_cannot_be_read_is_refused_alone(number: bytes) -> None:
+    odd = request("a", "ana@example.com").replace(
+        b'"messages"', b'"seed": ' + number + b', "messages"'
+    )
+    for chain in (made("redact", patterns=["email"]), made("models", deny_models=["x"])):
+        verdicts = chain.check_lines(numbered(request("b"), odd.replace(number, b"1")))
+        assert "refuse" not in {one.action for one in verdicts}
+        lines = [*numbered(request("b")), GateLine(2, "a", odd)]
+        kept, refused = chain.check_lines(lines)
+        assert (kept.action, refused.code) == ("keep", "number_too_large")
 
 
 def test_a_pattern_that_takes_others_for_ever_takes_no_time_here() -> None:

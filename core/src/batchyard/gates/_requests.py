@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Any
 
 from batchyard.hookspecs import GateLine, Verdict
@@ -13,9 +14,14 @@ __all__ = ["request_of"]
 def request_of(line: GateLine) -> dict[str, Any] | Verdict:
     """The request, or a refusal of what cannot be judged."""
     try:
-        request: dict[str, Any] = json.loads(line.data, object_pairs_hook=_once)
+        request: dict[str, Any] = json.loads(
+            line.data, object_pairs_hook=_once, parse_float=_finite
+        )
     except _TwiceError as error:
         return Verdict.refuse("key_twice", f"The key {error} occurs twice in one object.")
+    except ValueError:
+        # Python reads no whole number of more than 4,300 digits, and JSON has no infinity
+        return Verdict.refuse("number_too_large", "A number of the line is too large to be kept.")
     except RecursionError:
         return Verdict.refuse("too_deep", "The line is nested too deeply to be checked.")
     return request
@@ -23,6 +29,13 @@ def request_of(line: GateLine) -> dict[str, Any] | Verdict:
 
 class _TwiceError(Exception):
     pass
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text[:20])
+    return number
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
