@@ -32,6 +32,7 @@ EVERY = dict(commands())
 
 WITHOUT_PROVIDER = {
     *("completion", "emulate", "plugins doctor", "plugins info", "plugins list", "providers"),
+    *("keys create", "keys list", "keys revoke", "keys rotate"),
     *("ledger migrate", "ledger status", "reprice", "usage", "worker", "config from-litellm"),
 }
 

@@ -37,6 +37,9 @@ async def uploaded(gateway: Gateway, caller: Caller, request: Request) -> FileOb
     """The file that the request brings.  Nothing of a refused one is kept."""
     _fits(gateway, request)
     key = idempotency_key_of(request)
+    if caller.key is not None and key is None:
+        # before it is sent in vain; it is asked again when it is written down
+        await gateway.ledger.check_room(caller.key, 0)
     async with gateway.uploads:
         received, fields, filename = await _received(gateway, caller, request)
         try:

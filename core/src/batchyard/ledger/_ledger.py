@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from batchyard.config import LedgerSettings
 from batchyard.errors import NotFinishedError
-from batchyard.ledger import batches, files
+from batchyard.ledger import batches, files, keys
 from batchyard.ledger.adopting import adopt, rebuild
 from batchyard.ledger.batches import BatchOrder
 from batchyard.ledger.files import FileOrder, Received
+from batchyard.ledger.keys import KeyOrder, KeyRecord
 from batchyard.ledger.opening import Setup, open_parts
 from batchyard.ledger.outbox import Outbox
 from batchyard.ledger.parts import Parts
@@ -29,9 +30,11 @@ from batchyard.ledger.store import Store, StoreMissingError
 from batchyard.ledger.tracker import Tracker, follower_of
 from batchyard.lines import ResultLine
 from batchyard.models import (
+    ApiKey,
     Batch,
     FileDeleted,
     FileObject,
+    FileReport,
     Identity,
     Page,
     PageRequest,
@@ -98,6 +101,10 @@ class Ledger:
             await connection.execute(select(1))
         await asyncio.to_thread(_reach, self.parts.store)
 
+    def now(self) -> float:
+        """The time, in Unix seconds, as the ledger's clock has it."""
+        return self.parts.now()
+
     async def receive_file(
         self,
         source: Source | Arriving,
@@ -123,6 +130,10 @@ class Ledger:
     async def file(self, file_id: str, *, owner: str | None = None) -> FileRecord:
         """The file with what the ledger knows beyond what is shown."""
         return await files.find_file(self.parts, file_id, owner=owner)
+
+    async def report_of_file(self, file_id: str, *, owner: str | None = None) -> FileReport:
+        """Which of its lines gates refused and rewrote, and why."""
+        return await files.report(self.parts, file_id, owner=owner)
 
     async def delete_file(self, file_id: str, *, owner: str | None = None) -> FileDeleted:
         return await files.delete(self.parts, file_id, owner=owner)
@@ -212,6 +223,35 @@ class Ledger:
         """Take over what this ledger's predecessor made at the account."""
         found = await rebuild(self.parts, account=account)
         return [batches.shown(self.parts, one) for one in found]
+
+    async def create_key(self, order: KeyOrder) -> ApiKey:
+        """A new API key, with its secret, which is shown here and nowhere else."""
+        return await keys.create(self.parts.db, order)
+
+    async def retrieve_key(self, key_id: str) -> ApiKey:
+        return keys.shown(await keys.find_key(self.parts.db, key_id))
+
+    async def list_keys(self, page: PageRequest) -> Page[ApiKey]:
+        return await keys.list_keys(self.parts.db, page)
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        return await keys.revoke(self.parts.db, key_id)
+
+    async def rotate_key(self, key_id: str, *, grace: float = 0.0) -> ApiKey:
+        """The key with a new secret; see :func:`batchyard.ledger.keys.rotate`."""
+        return await keys.rotate(self.parts.db, key_id, grace=grace)
+
+    async def key_of_secret(self, secret: str) -> KeyRecord | None:
+        """The key that a caller shows, which may have ended."""
+        return await keys.key_of_secret(self.parts.db, secret)
+
+    async def check_room(self, key: KeyRecord, size: int) -> None:
+        """Raise :class:`RateLimitError` for a file that the key has no room for."""
+        async with self.parts.db.reading() as connection:
+            await keys.check_room(connection, key, size, self.now())
+
+    async def keys_exist(self) -> bool:
+        return await keys.keys_exist(self.parts.db)
 
     async def followed_by(self) -> str | None:
         """Who follows the batches of this ledger, or ``None`` if nobody does."""

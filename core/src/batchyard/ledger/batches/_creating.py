@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from batchyard.errors import IdempotencyError, NotFoundError
+from batchyard.ledger.batches._admission import Admitted, admitted, booked
 from batchyard.ledger.batches._orders import (
     BatchOrder,
     check_file,
@@ -24,7 +24,7 @@ from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.records import BatchRecord, FileRecord, whose
 from batchyard.ledger.routing import Carried, Route
 from batchyard.ledger.tables import batches, files, jobs
-from batchyard.models import BatchRequest, ExpiresAfter, Identity, Limits, Ref
+from batchyard.models import ExpiresAfter, Identity, Limits
 
 __all__ = ["create", "job_values"]
 
@@ -54,10 +54,10 @@ async def create(
         if found is not None:
             return _same(found, print_of)
     route = _routed(parts, who, order, file, accounts)
-    await _admitted(parts, order, file)
+    terms = await admitted(parts, who, order, file, route)
     try:
         async with transaction(parts) as tx:
-            return await _insert(tx, who, order, file, route)
+            return await _insert(parts, tx, order, file, route, terms)
     except IntegrityError:
         # the same key, at the same time: of two creates the first counts
         async with parts.db.reading() as connection:
@@ -106,32 +106,21 @@ def _same(found: BatchRecord, wanted: str) -> BatchRecord:
     return found
 
 
-async def _admitted(parts: Parts, order: BatchOrder, file: FileRecord) -> None:
-    """Ask the gates whether the batch may be created."""
-    request = BatchRequest(
-        Ref(file.id),
-        order.endpoint,
-        order.completion_window,
-        order.metadata,
-        order.output_expires_after,
-        tuple(file.models),
-    )
-    await asyncio.to_thread(parts.gates.admit, request)
-
-
 async def _insert(
+    parts: Parts,
     tx: Transaction,
-    who: Identity,
     order: BatchOrder,
     file: FileRecord,
     route: Route,
+    terms: Admitted,
 ) -> BatchRecord:
     now = tx.now()
     await _still_there(tx, file)
     expires = order.output_expires_after
     values = {
         "id": new_id("batch_"),
-        **whose(who),
+        **whose(terms.who),
+        "enqueued_tokens": terms.enqueued_tokens,
         "metadata": None if order.metadata is None else dict(order.metadata),
         "account": route.served.account.name,
         "provider": route.served.account.provider,
@@ -148,8 +137,10 @@ async def _insert(
         "created_at": now,
         "observed_at": now,
     }
+    # first the batch: under an idempotency key that was used there is nothing to be paid twice
     made = await tx.connection.execute(insert(batches).values(**values).returning(*batches.c))
     batch = BatchRecord.of(made.mappings().one())
+    await booked(parts, tx, batch.id, terms)
     await tx.connection.execute(insert(jobs).values(**job_values(batch, file, now, route.renames)))
     return batch
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from math import inf
 
+from batchyard.ledger.budgets import true_up
 from batchyard.ledger.parts import Parts, transaction
 from batchyard.ledger.receipts import TOKENS, combined, merged, read, reversed_items, write
 from batchyard.ledger.records import BatchRecord, JobRecord
@@ -55,6 +56,8 @@ async def reprice(parts: Parts, batch_id: str) -> Receipt | None:
             price_version=priced.version,
         )
         await write(tx.connection, [receipt])
+        whole = combined([*before, receipt])
+        await true_up(tx.connection, [whole] if whole else [])
         event = event_with("batch_repriced", batch, receipt, tx.now())
         tx.record(event, subject=batch.id, owner=batch.owner)
     return receipt
