@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchyard.gateway._errors import answer_to
@@ -41,8 +41,8 @@ class Edge:
         exchange = _Exchange(scope, send)
         try:
             await self._app(scope, receive, exchange.send)
-        except asyncio.CancelledError:
-            raise
+        except ClientDisconnect:
+            exchange.note("failed", "it broke off")
         except Exception as error:
             if exchange.status is not None:
                 # half of an answer is out: only a broken connection can still tell

@@ -14,12 +14,14 @@ LONGEST = 255
 
 def idempotency_key_of(request: Request) -> str | None:
     """The ``Idempotency-Key``.  Raises :class:`InputError` for one that is none."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
         return None
-    if not 0 < len(key) <= LONGEST or not key.isprintable():
+    key = keys[0]
+    if len(keys) > 1 or not 0 < len(key) <= LONGEST or not key.isprintable():
         raise InputError(
-            f"An Idempotency-Key has from 1 to {LONGEST} characters, all of which can be printed.",
+            f"There is one Idempotency-Key, and it has from 1 to {LONGEST} characters, "
+            "all of which can be printed.",
             code="invalid_value",
             param="Idempotency-Key",
         )

@@ -10,10 +10,11 @@ from batchyard.gateway.routes._batches import BATCHES
 from batchyard.gateway.routes._files import FILES
 from batchyard.gateway.routes._health import healthy, ready
 from batchyard.gateway.routes._operations import Operation, routes_of
+from batchyard.gateway.routes._outcomes import BEYOND
 
 __all__ = ["OPERATIONS", "routes"]
 
-OPERATIONS: tuple[Operation, ...] = (*BATCHES, *FILES)
+OPERATIONS: tuple[Operation, ...] = (*BATCHES, *BEYOND, *FILES)
 """Those of the API, in the order in which they are tried."""
 
 
