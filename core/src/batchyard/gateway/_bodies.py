@@ -20,7 +20,7 @@ MOST = 1024 * 1024
 """Bytes of a body that is no upload."""
 
 LEAST = 16 * 1024
-"""Bytes that have to arrive before patience is at its end: less is no upload, it is a place taken."""
+"""Bytes that have to arrive while patience lasts: less is no upload, but a place that is taken."""
 
 
 async def pieces_of(request: Request, idle: float) -> AsyncIterator[bytes]:

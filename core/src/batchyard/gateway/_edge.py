@@ -42,11 +42,11 @@ class Edge:
         try:
             await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
-            exchange.note("failed", "it broke off")
+            """Nobody is there to be told."""
         except Exception as error:
             if exchange.status is not None:
                 # half of an answer is out: only a broken connection can still tell
-                exchange.note("failed", type(error).__name__)
+                log.exception("request %s broke off", exchange.request_id)
                 raise
             answer = answer_to(
                 error,
@@ -71,9 +71,6 @@ class _Exchange:
         self._began = time.perf_counter()
         self._notes: MutableMapping[str, Any] = {"request_id": self.request_id}
         scope[STATE] = self._notes
-
-    def note(self, name: str, value: str) -> None:
-        self._notes[name] = value
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from batchyard.gateway.routes._batches import BATCHES
+from batchyard.gateway.routes._describing import describing
 from batchyard.gateway.routes._files import FILES
 from batchyard.gateway.routes._health import healthy, ready
 from batchyard.gateway.routes._operations import Operation, routes_of
@@ -21,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (*BATCHES, *BEYOND, *FILES)
 def routes() -> Sequence[BaseRoute]:
     return [
         *routes_of(OPERATIONS),
+        *describing(OPERATIONS),
         Route("/healthz", healthy),
         Route("/readyz", ready),
     ]

@@ -84,8 +84,10 @@ def _requests(path: Path, start: Spot) -> Iterator[tuple[int, int, bytes | None,
     with open_regular(path) as file:
         size = file.seek(0, 2)
         file.seek(max(start.offset - 1, 0))
-        if start.offset > size or (start.offset and file.read(1) not in {LF, b""}):
+        inside = 0 < start.offset < size and file.read(1) != LF
+        if inside or start.offset > size:
             raise InputError("there is no line that begins there", param="after")
+        file.seek(start.offset)
         request = start.requests
         lines = split(blocks(file), MAX_RESULT_LINE)
         number, held = start.lines, None
