@@ -65,6 +65,8 @@ class Serving:
     def ended(self, seconds: float = 90) -> int:
         code = self.process.wait(seconds)
         self._reader.join(10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
         return code
 
     def http(self, **options: Any) -> httpx.Client:

@@ -36,7 +36,7 @@ def url(file_id: str) -> str:
         ("bytes=-7", len(CONTENT) - 7, len(CONTENT)),
         ("bytes=-999999999", 0, len(CONTENT)),
         ("bytes=3-999999999999999999", 3, len(CONTENT)),
-        ("Bytes= 4-6 ", 4, 7),
+        ("Bytes= 4-6", 4, 7),
     ],
 )
 def test_a_part_is_served(site: Site, url: str, wanted: str, first: int, end: int) -> None:
@@ -57,7 +57,7 @@ def test_a_part_is_served(site: Site, url: str, wanted: str, first: int, end: in
         "bytes=",
         "bytes=a-b",
         "bytes=+1-2",
-        "bytes=٣-٤".encode().decode("latin-1"),
+        "bytes=٣-٤",
         "bytes=1-2-3",
         "lines=0-1",
         "0-1",
@@ -66,7 +66,7 @@ def test_a_part_is_served(site: Site, url: str, wanted: str, first: int, end: in
 )
 def test_what_is_no_range_or_several_is_the_whole(site: Site, url: str, wanted: str) -> None:
     with site.http() as http:
-        whole = http.get(url, headers={"range": wanted})
+        whole = http.get(url, headers={"range": wanted.encode()})
     assert (whole.status_code, whole.content) == (200, CONTENT)
 
 

@@ -27,7 +27,7 @@ details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 details > summary { cursor: pointer; padding: .5rem .75rem; }
 details > div { border-top: 1px solid var(--line); padding: .25rem .75rem .75rem; }
 .method { border-radius: 4px; color: #fff; display: inline-block; font-weight: 600;
-  margin-right: .5rem; min-width: 4.2rem; text-align: center; }
+  margin-right: .5rem; min-width: 4.6rem; padding: 0 .4rem; text-align: center; }
 .get { background: #2563a8; } .post { background: #2c7a4b; } .delete { background: #b03535; }
 table { border-collapse: collapse; width: 100%; }
 td, th { border-bottom: 1px solid var(--line); padding: .35rem .5rem .35rem 0; text-align: left;

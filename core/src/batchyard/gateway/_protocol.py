@@ -142,7 +142,9 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        # uvicorn's types do not tell that there is none before the first request
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _refuse(self, why: tuple[HTTPStatus, str, str]) -> None:
         """Answer, where no answer has begun, and hang up."""

@@ -65,24 +65,17 @@ def results_page(ledger: Ledger, batch: BatchRecord, usage_of: UsageOf, wish: Wi
 
 
 def _item(joined: Joined, usage_of: UsageOf) -> dict[str, Any]:
+    item: dict[str, Any] = {"object": "batch.result", "line": joined.number}
     row = joined.row
     if row is None:
-        custom_id, error = _custom_id(joined.line), NO_RESULT
-        usage, response = None, None
-    else:
-        output = decode_result(row.data)
-        custom_id, error = output.custom_id, output.failure
-        usage = None if row.made else _usage(usage_of(output))
-        response = None if row.made else _response(output)
-    return {
-        "object": "batch.result",
-        "line": joined.number,
-        "custom_id": custom_id,
-        "outcome": "missing" if row is None else row.outcome,
-        "usage": usage,
-        "error": None if error is None else _error(error),
-        "response": response,
-    }
+        item |= {"custom_id": _custom_id(joined.line), "outcome": "missing"}
+        return item | {"usage": None, "error": _error(NO_RESULT), "response": None}
+    output = decode_result(row.data)
+    item |= {"custom_id": output.custom_id, "outcome": row.outcome}
+    item["usage"] = None if row.made else _usage(usage_of(output))
+    item["error"] = None if output.failure is None else _error(output.failure)
+    item["response"] = None if row.made else _response(output)
+    return item
 
 
 def _custom_id(line: bytes | None) -> str | None:

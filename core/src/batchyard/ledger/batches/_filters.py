@@ -67,4 +67,5 @@ def _has(db: Database, key: str, value: str) -> ColumnElement[bool]:
         pairs = func.json_each(batches.c.metadata).table_valued("key", "value")
         named = (column("key") == key, column("value") == value)
         return select(literal(1)).select_from(pairs).where(*named).exists()
-    return batches.c.metadata[key].as_string() == value
+    found: ColumnElement[bool] = batches.c.metadata[key].as_string() == value
+    return found
