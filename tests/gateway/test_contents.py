@@ -66,7 +66,7 @@ def test_a_part_is_served(site: Site, url: str, wanted: str, first: int, end: in
 )
 def test_what_is_no_range_or_several_is_the_whole(site: Site, url: str, wanted: str) -> None:
     with site.http() as http:
-        whole = http.get(url, headers={"range": wanted.encode()})
+        whole = http.get(url, headers={b"range": wanted.encode()})
     assert (whole.status_code, whole.content) == (200, CONTENT)
 
 

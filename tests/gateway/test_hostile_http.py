@@ -297,7 +297,7 @@ def test_json_has_an_end(site: Site) -> None:
 @pytest.mark.parametrize("kind", ["text/xml", "multipart/form-data; boundary=x", "é"])
 def test_a_create_of_another_type_is_refused(site: Site, kind: str) -> None:
     with site.http() as http:
-        headers = {"content-type": kind.encode()}
+        headers = {b"content-type": kind.encode()}
         assert http.post("/v1/batches", content=b"{}", headers=headers).status_code == 415
 
 

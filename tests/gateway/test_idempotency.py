@@ -17,7 +17,7 @@ REPLAYED = "idempotency-replayed"
 
 def created(http: httpx.Client, file_id: str, key: str, **values: Any) -> httpx.Response:
     body = {"input_file_id": file_id, "endpoint": CHAT, "completion_window": "24h", **values}
-    return http.post("/v1/batches", json=body, headers={"idempotency-key": key.encode()})
+    return http.post("/v1/batches", json=body, headers={b"idempotency-key": key.encode()})
 
 
 def twins(site: Site, post: Callable[[httpx.Client], httpx.Response]) -> list[httpx.Response]:

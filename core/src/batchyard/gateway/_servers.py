@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -20,12 +21,16 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 FAILED = "the gateway did not start; its log says why"
 
 
-def run(options: Options, listener: socket.socket) -> None:
-    """Serve until a signal says to stop.  Raises :class:`ConfigError` where it does not start."""
-    server = Server(options)
-    server.run(sockets=[listener])
-    if not server.started:
-        raise ConfigError(FAILED)
+def run(options: Options, listener: socket.socket, started: Callable[[], None]) -> None:
+    """Serve until a signal says to stop; *started* is called once it answers.
+
+    Raises :class:`ConfigError` where it does not start.
+    """
+    try:
+        Server(options, started).run(sockets=[listener])
+    except SystemExit as error:
+        # uvicorn's way to say so
+        raise ConfigError(FAILED) from error
 
 
 def run_many(options: Options, listener: socket.socket) -> None:
@@ -37,6 +42,14 @@ def run_many(options: Options, listener: socket.socket) -> None:
 
 
 class Server(uvicorn.Server):
+    def __init__(self, options: Options, started: Callable[[], None]) -> None:
+        super().__init__(options)
+        self._told = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._told()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
         """Stop in good order; a second signal does what it always does."""
         self.should_exit = True

@@ -50,20 +50,22 @@ def serve(
     registry: Registry,
     announce: Callable[[str], None],
 ) -> None:
-    """Serve until told to stop, by a signal; *announce* hears the address once it is bound.
+    """Serve until told to stop, by a signal; *announce* hears the address.
 
     Raises :class:`ConfigError` where it may not listen as it is told to, or cannot.
     """
     check_exposure(settings)
     listener = _bound(settings)
-    announce(_url(listener))
+    url = _url(listener)
     try:
         if settings.workers == 1:
             # what it says of a request, our own log says too
             logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
             app = application(_maker(ledger, config, registry), settings)
-            run(options(app, settings), listener)
+            run(options(app, settings), listener, lambda: announce(url))
         else:
+            # who connects before they answer waits
+            announce(url)
             os.environ |= _told(settings, ledger, config)
             run_many(options("batchyard.gateway:from_environment", settings), listener)
     finally:

@@ -10,7 +10,7 @@ IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "Of two requests with one key the first counts, and the second is answered with what that has "
     "created, and the header `Idempotency-Replayed`. With another body it is refused (409).",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]+$"},
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]([ -~]*[!-~])?$"},
     "header",
 )
 

@@ -68,11 +68,11 @@ def joined(
             if outcomes is None or row.outcome in outcomes:
                 yield Joined(None, None, row, Spot(0, 0, row.number))
         return
-    row: Row | None = next(rows, None)
+    following: Row | None = next(rows, None)
     for number, request, data, end in _requests(input_path, start):
-        found = None
-        if row is not None and row.number == request:
-            found, row = row, next(rows, None)
+        found: Row | None = None
+        if following is not None and following.number == request:
+            found, following = following, next(rows, None)
         outcome = "missing" if found is None else found.outcome
         if outcomes is None or outcome in outcomes:
             yield Joined(number, data, found, Spot(end, number, request))
