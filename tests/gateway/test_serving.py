@@ -123,14 +123,17 @@ def refuses(url: str) -> bool:
         return True
 
 
-def test_a_second_signal_stops_it_at_once(folder: Path, environ: dict[str, str]) -> None:
-    for options in (["--no-follow"], ["--no-follow", "--workers", "2"]):
-        with serving(folder, environ, *options) as gateway, connected(gateway.url) as upload:
-            upload.sendall(post_form(b"--", length=1000))
-            gateway.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: refuses(gateway.url))
-            gateway.process.send_signal(signal.SIGTERM)
-            assert gateway.ended(10) == -signal.SIGTERM
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_second_signal_stops_it_at_once(
+    folder: Path, environ: dict[str, str], workers: str
+) -> None:
+    options = ["--no-follow", "--workers", workers]
+    with serving(folder, environ, *options) as gateway, connected(gateway.url) as upload:
+        upload.sendall(post_form(b"--", length=1000))
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(gateway.url))
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.ended(20) == -signal.SIGTERM
 
 
 def test_a_batch_that_is_being_sent_is_taken_up_by_the_next_start(

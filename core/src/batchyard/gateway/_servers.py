@@ -68,6 +68,9 @@ class Servers(Multiprocess):
         self.should_exit.set()
         for one in STOPPING:
             signal.signal(one, self._stop_at_once)
+        # who connects now is not to wait for nobody
+        for listener in self.sockets:
+            listener.close()
 
     def _stop_at_once(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
         for one in self.processes:
