@@ -8,10 +8,11 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from benchmarks.gateway._contestants import KEY, Contestant
 
@@ -19,7 +20,9 @@ __all__ = ["CONNECTIONS", "Figures", "Reads", "measured"]
 
 CONNECTIONS = (1, 16, 64)
 MB = 1024 * 1024
-PIECE = 64 * 1024
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def measured(one: Contestant, figures: Figures, seconds: float, megabytes: int) 
     figures.down_growth.append(_memory(one, "VmHWM") - before)
 
 
-def _elsewhere(function, *arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN002, ANN202 - it passes all on
+def _elsewhere(function: Callable[[Unpack[Ts]], T], *arguments: Unpack[Ts]) -> T:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 

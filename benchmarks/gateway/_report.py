@@ -52,7 +52,7 @@ def _rate(found: Figures, connections: int) -> float:
 
 
 def _of(found: Figures, connections: int, what: str) -> float:
-    return statistics.median(getattr(one, what) for one in found.reads[connections])
+    return float(statistics.median(getattr(one, what) for one in found.reads[connections]))
 
 
 def _row(label: str, cells: Sequence[str]) -> None:

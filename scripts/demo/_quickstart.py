@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from openai import OpenAI
+from openai.types import Batch
 
 from batchyard.errors import BatchyardError
 from scripts.demo._places import FOLDER, REQUESTS, ROOT
@@ -103,7 +104,7 @@ def reviews_with_openai(url: str, provider: str) -> str:
     return batch.id
 
 
-def _ended(client: OpenAI, batch_id: str) -> Any:
+def _ended(client: OpenAI, batch_id: str) -> Batch:
     until = time.monotonic() + PATIENCE
     seen = None
     while time.monotonic() < until:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.site import Site, gateway
-from tests.ledger.conftest import sqlite_template
+from tests.ledger.conftest import postgres_server, postgres_url, sqlite_template, sqlite_url
 
-__all__ = ["site", "sqlite_template"]
+__all__ = ["postgres_server", "postgres_url", "site", "sqlite_template", "sqlite_url"]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from batchyard.config import GatewaySettings, LedgerSettings
 from batchyard.emulators._server import bind, url_of
 from batchyard.gateway import application
+from batchyard.gateway._serving import options
 from batchyard.ledger import Ledger
 from batchyard.testing import ManualClock
 from tests.ledger.life.place import Place, follow
@@ -41,7 +42,7 @@ class Site:
         self.ledger: Ledger
         self._socket = bind("127.0.0.1", 0)
         self.url = url_of(self._socket)
-        self._server = _Server(application(lambda: self._opened(setup), settings))
+        self._server = _Server(application(lambda: self._opened(setup), settings), settings)
         self._thread = threading.Thread(target=self._run, name=f"gateway {self.url}", daemon=True)
         self.loop: asyncio.AbstractEventLoop
 
@@ -93,18 +94,8 @@ class Site:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                timeout_keep_alive=300,
-                timeout_graceful_shutdown=5,
-            )
-        )
+    def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
+        super().__init__(options(app, settings))
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -133,7 +124,9 @@ def gateway(
             place.emulate(name, **given_options)
         accounts = [place.served(one) for one in emulators]
         given = {"accounts": accounts, "default_account": emulators[0], **setup}
-        made = Site(place, GatewaySettings(**{"follow": False, **(settings or {})}), given)
+        made = Site(
+            place, GatewaySettings(**{"follow": False, "drain": 5.0, **(settings or {})}), given
+        )
         with made.served() as site:
             yield site
     finally:
@@ -156,3 +149,10 @@ def lines(count: int, **body: Any) -> bytes:
         for number in range(count)
     )
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def uploaded(http: httpx.Client, content: bytes, **options: Any) -> httpx.Response:
+    """The answer to an upload."""
+    filename, headers = options.get("filename", "in.jsonl"), options.get("headers", {})
+    form = {"file": (filename, content, "application/jsonl")}
+    return http.post("/v1/files", files=form, data={"purpose": "batch"}, headers=headers)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import openai
 import pytest
+from openai import BaseModel
+from openai.pagination import AsyncCursorPage
 
 from tests.gateway.site import CHAT, Site, lines
+
+
+class Item(BaseModel):
+    id: str
+    custom_id: str
+    outcome: str
 
 
 def test_a_batch_goes_from_file_to_answers(site: Site) -> None:
@@ -78,3 +87,33 @@ def test_what_is_not_there_is_a_404_as_the_client_knows_it(site: Site) -> None:
         client.batches.retrieve("batch_none")
     with pytest.raises(openai.NotFoundError):
         client.files.retrieve("file-none")
+
+
+@pytest.mark.anyio
+async def test_the_async_client_reads_what_goes_beyond(site: Site) -> None:
+    async with site.openai_async() as client:
+        file = await client.files.create(file=("in.jsonl", lines(3)), purpose="batch")
+        batch = await client.batches.create(
+            input_file_id=file.id, endpoint=CHAT, completion_window="24h"
+        )
+        with pytest.raises(openai.ConflictError):
+            await client.files.delete(file.id)
+        await asyncio.to_thread(site.follow)
+        done = await client.batches.retrieve(batch.id)
+        assert done.output_file_id is not None
+        async with client.files.with_streaming_response.content(done.output_file_id) as answers:
+            rows = [json.loads(row) async for row in answers.iter_lines()]
+        assert len(rows) == 3
+        cost = await client.get(f"/batches/{batch.id}/cost", cast_to=object)
+        assert isinstance(cost, dict)
+        assert cost["proof"]["outcomes"] == {"ok": 3}
+        walked = client.get_api_list(
+            f"/batches/{batch.id}/results",
+            model=Item,
+            page=AsyncCursorPage[Item],
+            options={"params": {"limit": 1}},
+        )
+        assert [one.custom_id async for one in walked] == ["r-0", "r-1", "r-2"]
+        assert (await client.files.delete(file.id)).deleted
+        with pytest.raises(openai.NotFoundError):
+            await client.files.retrieve(file.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -13,6 +13,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batchyard.config import GatewaySettings
+from batchyard.errors import BatchyardError
 from batchyard.gateway._edge import Edge
 from batchyard.gateway._gateway import Gateway
 from batchyard.gateway.routes import routes
@@ -31,7 +32,13 @@ def application(
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[Mapping[str, Any]]:
-        async with make() as ledger, _following(ledger, settings) as following:
+        async with AsyncExitStack() as scope:
+            try:
+                ledger = await scope.enter_async_context(make())
+            except BatchyardError as error:
+                log.error("the gateway cannot start: %s", error)  # noqa: TRY400 - it says all
+                raise
+            following = await scope.enter_async_context(_following(ledger, settings))
             yield {"gateway": Gateway(ledger, settings, following)}
 
     router = Router(routes(), redirect_slashes=False, default=_nowhere, lifespan=lifespan)

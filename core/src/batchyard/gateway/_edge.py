@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchyard.gateway._errors import answer_to
@@ -47,12 +46,12 @@ class Edge:
         exchange = _Exchange(scope, send)
         try:
             await self._app(scope, receive, exchange.send)
-        except asyncio.CancelledError:
-            raise
+        except ClientDisconnect:
+            """Nobody is there to be told."""
         except Exception as error:
             if exchange.status is not None:
                 # half of an answer is out: only a broken connection can still tell
-                exchange.note("failed", type(error).__name__)
+                log.exception("request %s broke off", exchange.request_id)
                 raise
             answer = answer_to(
                 error,
@@ -77,9 +76,6 @@ class _Exchange:
         self._began = time.perf_counter()
         self._notes: MutableMapping[str, Any] = {"request_id": self.request_id}
         scope[STATE] = self._notes
-
-    def note(self, name: str, value: str) -> None:
-        self._notes[name] = value
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

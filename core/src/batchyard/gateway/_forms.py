@@ -9,12 +9,13 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from batchyard.errors import InputError
+from batchyard.gateway._bodies import unsupported_media_type
 
 if TYPE_CHECKING:
     # it exists for type checkers only
     from python_multipart.multipart import MultipartCallbacks
 
-__all__ = ["FormReader"]
+__all__ = ["FormReader", "boundary_of"]
 
 BLOCK = 256 * 1024
 """Bytes of the file handed on together."""
@@ -30,6 +31,21 @@ MAX_AROUND = 64 * 1024
 
 Begin = Callable[[str], Awaitable[None]]
 Take = Callable[[bytes], Awaitable[None]]
+
+
+LONGEST_BOUNDARY = 70
+"""Characters of a boundary (RFC 2046, 5.1.1)."""
+
+
+def boundary_of(content_type: str) -> bytes:
+    """What the parts of the form lie between.  Raises :class:`InputError`."""
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise unsupported_media_type("multipart/form-data, with the fields 'file' and 'purpose'")
+    boundary = options.get(b"boundary", b"")
+    if not 0 < len(boundary) <= LONGEST_BOUNDARY:
+        raise _malformed(f"its boundary has from 1 to {LONGEST_BOUNDARY} characters")
+    return boundary
 
 
 class FormReader:
@@ -57,16 +73,8 @@ class FormReader:
         self._total = 0
         self._inside = 0
 
-    async def read(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+    async def read(self, boundary: bytes, chunks: AsyncIterator[bytes]) -> None:
         """All of the form; it has had a file, or this raises."""
-        kind, options = parse_options_header(content_type)
-        boundary = options.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not 0 < len(boundary) <= 256:
-            raise InputError(
-                "Send the file as multipart/form-data, with the fields 'file' and 'purpose'.",
-                status=415 if kind != b"multipart/form-data" else 400,
-                code="invalid_content_type",
-            )
         parser = MultipartParser(boundary, self._callbacks())
         try:
             async for chunk in chunks:

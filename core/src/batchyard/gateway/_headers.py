@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.requests import Request
 
 from batchyard.errors import InputError
@@ -11,15 +13,19 @@ __all__ = ["idempotency_key_of"]
 LONGEST = 255
 """Characters of an idempotency key."""
 
+_PRINTABLE = re.compile(r"[ -~]+")
+
 
 def idempotency_key_of(request: Request) -> str | None:
     """The ``Idempotency-Key``.  Raises :class:`InputError` for one that is none."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
         return None
-    if not 0 < len(key) <= LONGEST or not key.isprintable():
+    key = keys[0]
+    if len(keys) > 1 or len(key) > LONGEST or not _PRINTABLE.fullmatch(key):
         raise InputError(
-            f"An Idempotency-Key has from 1 to {LONGEST} characters, all of which can be printed.",
+            f"There is one Idempotency-Key, and it has from 1 to {LONGEST} characters, "
+            "all of them printable ASCII.",
             code="invalid_value",
             param="Idempotency-Key",
         )

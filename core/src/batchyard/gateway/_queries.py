@@ -15,12 +15,19 @@ __all__ = ["Query"]
 LONGEST = 512
 """Characters of a value."""
 
+SHOWN = 100
+"""Characters of a name that are said again."""
+
 
 class Query:
     """The query of a request.  Each value is taken by name; :meth:`end` refuses the rest."""
 
     def __init__(self, request: Request) -> None:
-        self._values = dict(request.query_params)
+        self._values: dict[str, str] = {}
+        for name, value in request.query_params.multi_items():
+            if name in self._values:
+                raise self._wrong(name, "is given more than once")
+            self._values[name] = value
         self._taken: set[str] = set()
 
     def text(self, name: str) -> str | None:
@@ -30,6 +37,8 @@ class Query:
             return None
         if len(value) > LONGEST:
             raise self._wrong(name, f"is longer than {LONGEST} characters")
+        if "\x00" in value:
+            raise self._wrong(name, "has a NUL in it")
         return value
 
     def take(self, names: Collection[str]) -> None:
@@ -55,6 +64,19 @@ class Query:
             raise self._wrong(name, f"must be one of {', '.join(words)}")
         return value
 
+    def pairs(self, name: str, most: int) -> dict[str, str]:
+        """``name[key]=value``, as often as it is there.  *most* are the pairs that may be."""
+        found: dict[str, str] = {}
+        for given in self._values:
+            if given.startswith(f"{name}[") and given.endswith("]"):
+                value = self.text(given)
+                found[given[len(name) + 1 : -1]] = value or ""
+        if len(found) > most:
+            raise self._wrong(name, f"has more than {most} pairs")
+        if any(len(key) > LONGEST or "\x00" in key for key in found):
+            raise self._wrong(name, "has a key that none has")
+        return found
+
     def page(self, most: int, *, ordered: bool = False) -> PageRequest:
         """``after`` and ``limit`` and, for files, ``order`` and ``purpose``."""
         order: Literal["asc", "desc"] | None = None
@@ -68,11 +90,12 @@ class Query:
         """Refuse what nobody took: a filter that is not known would be passed over."""
         for name in self._values:
             if name not in self._taken:
-                shown = name[:LONGEST]
+                shown = name[:SHOWN]
                 raise InputError(
                     f"Unknown parameter: '{shown}'.", code="unknown_parameter", param=shown
                 )
 
     @staticmethod
     def _wrong(name: str, said: str) -> InputError:
-        return InputError(f"'{name}' {said}.", code="invalid_value", param=name)
+        shown = name[:SHOWN]
+        return InputError(f"'{shown}' {said}.", code="invalid_value", param=shown)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.supervisors import Multiprocess
 
 from batchyard.config import (
     FILE_VARIABLE,
@@ -25,17 +24,22 @@ from batchyard.config import (
 )
 from batchyard.errors import ConfigError
 from batchyard.gateway._application import application
+from batchyard.gateway._protocol import Options, Protocol
+from batchyard.gateway._servers import run, run_many
 from batchyard.ledger import Ledger, Setup
 from batchyard.registry import Registry
 
-__all__ = ["check_exposure", "from_environment", "serve"]
+__all__ = ["check_exposure", "from_environment", "options", "serve"]
 
 LOGS: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
     "handlers": {"error": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"batchyard": {"handlers": ["error"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        "batchyard": {"handlers": ["error"], "level": "INFO", "propagate": False},
+        "uvicorn": {"level": "CRITICAL"},
+    },
 }
 
 
@@ -46,35 +50,26 @@ def serve(
     registry: Registry,
     announce: Callable[[str], None],
 ) -> None:
-    """Serve until told to stop, by a signal; *announce* hears the address once it is bound.
+    """Serve until told to stop, by a signal; *announce* hears the address.
 
     Raises :class:`ConfigError` where it may not listen as it is told to, or cannot.
     """
     check_exposure(settings)
     listener = _bound(settings)
-    announce(_url(listener))
+    url = _url(listener)
     try:
         if settings.workers == 1:
+            # what it says of a request, our own log says too
+            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
             app = application(_maker(ledger, config, registry), settings)
-            uvicorn.Server(_options(app, settings)).run(sockets=[listener])
+            run(options(app, settings), listener, lambda: announce(url))
         else:
-            _serve_by_many(settings, ledger, config, listener)
-    except KeyboardInterrupt:
-        return  # the way to stop it: the server hands the signal on when all is done
+            # who connects before they answer waits
+            announce(url)
+            os.environ |= _told(settings, ledger, config)
+            run_many(options("batchyard.gateway:from_environment", settings), listener)
     finally:
         listener.close()
-
-
-def _serve_by_many(
-    settings: GatewaySettings,
-    ledger: LedgerSettings,
-    config: Configuration,
-    listener: socket.socket,
-) -> None:
-    """Processes that share the socket; one that dies is started again."""
-    os.environ |= _told(settings, ledger, config)
-    options = _options("batchyard.gateway:from_environment", settings)
-    Multiprocess(options, sockets=[listener]).run()
 
 
 def _told(
@@ -116,9 +111,11 @@ def _maker(
     return lambda: Ledger(settings, Setup(config=config, registry=registry, keeper=True))
 
 
-def _options(app: ASGIApp | str, settings: GatewaySettings) -> uvicorn.Config:
-    return uvicorn.Config(
+def options(app: ASGIApp | str, settings: GatewaySettings) -> Options:
+    """How uvicorn is to serve it; a text names what makes the application."""
+    made = Options(
         app,
+        http=Protocol,
         factory=isinstance(app, str),
         workers=settings.workers,
         ws="none",
@@ -132,6 +129,8 @@ def _options(app: ASGIApp | str, settings: GatewaySettings) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
+    made.idle = settings.idle_timeout
+    return made
 
 
 def _bound(settings: GatewaySettings) -> socket.socket:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from batchyard.errors import BatchyardError, InputError, SourceError
+from batchyard.errors import BatchyardError, InputError, RateLimitError, SourceError
 from batchyard.gateway._bodies import pieces_of
 from batchyard.gateway._callers import Caller
-from batchyard.gateway._forms import FormReader
+from batchyard.gateway._forms import FormReader, boundary_of
 from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._headers import idempotency_key_of
 from batchyard.gateway._hints import FIELDS, hints_of
@@ -21,7 +22,7 @@ from batchyard.ledger.routing import fields_of
 from batchyard.ledger.staging import Arriving
 from batchyard.models import ExpiresAfter, FileObject
 
-__all__ = ["uploaded"]
+__all__ = ["UPLOAD", "uploaded"]
 
 FRAME = 256 * 1024
 """Bytes that a form may have around its file."""
@@ -33,15 +34,32 @@ LEAST, MOST = 3600, 2_592_000
 """Seconds of ``expires_after`` (OpenAI API reference, create file)."""
 
 
+UPLOAD: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+        "purpose": {"const": "batch"},
+        "expires_after[anchor]": {"const": "created_at"},
+        "expires_after[seconds]": {"type": "integer", "minimum": LEAST, "maximum": MOST},
+        **{name: {"type": "string", "minLength": 1, "maxLength": 512} for name in FIELDS},
+    },
+    "required": ["file", "purpose"],
+    "additionalProperties": False,
+}
+"""The form, in JSON Schema."""
+
+
 async def uploaded(gateway: Gateway, caller: Caller, request: Request) -> FileObject:
     """The file that the request brings.  Nothing of a refused one is kept."""
+    # what the headers say is refused before any of the body is asked for
     _fits(gateway, request)
+    boundary = boundary_of(request.headers.get("content-type", ""))
     key = idempotency_key_of(request)
     if caller.key is not None and key is None:
         # before it is sent in vain; it is asked again when it is written down
         await gateway.ledger.check_room(caller.key, 0)
-    async with gateway.uploads:
-        received, fields, filename = await _received(gateway, caller, request)
+    async with _place(gateway):
+        received, fields, filename = await _received(gateway, caller, request, boundary)
         try:
             hints = _hints(gateway, caller, request, fields, received)
             order = _order(fields, filename, key, hints)
@@ -51,25 +69,41 @@ async def uploaded(gateway: Gateway, caller: Caller, request: Request) -> FileOb
         return await gateway.ledger.create_file(received, order, who=caller.identity)
 
 
+@asynccontextmanager
+async def _place(gateway: Gateway) -> AsyncIterator[None]:
+    """One of the places for uploads.  Raises :class:`RateLimitError` where none becomes free."""
+    patience = gateway.settings.idle_timeout
+    try:
+        async with asyncio.timeout(patience):
+            await gateway.uploads.acquire()
+    except TimeoutError:
+        raise RateLimitError(
+            f"{gateway.settings.max_uploads} files are being uploaded already. Try again.",
+            status=429,
+            code="too_many_uploads",
+            retry_after=patience,
+        ) from None
+    try:
+        yield
+    finally:
+        gateway.uploads.release()
+
+
 def _fits(gateway: Gateway, request: Request) -> None:
-    """Refuse what says itself that it is too large, before any of it is read."""
+    """Refuse what says itself that it is too large."""
     length = request.headers.get("content-length", "")
     most = gateway.settings.max_file_bytes
-    if length.isdigit() and len(length) < 20 and int(length) > most + FRAME:
-        raise _too_large(int(length), most)
-
-
-def _too_large(size: int, most: int) -> InputError:
-    return InputError(
-        f"The file has {size:,} bytes or so, and {most:,} are taken. Split it.",
-        status=413,
-        code="file_too_large",
-        param="file",
-    )
+    if length.isdigit() and (len(length) > 18 or int(length) > most + FRAME):
+        raise InputError(
+            f"The file has more than {most:,} bytes. Split it.",
+            status=413,
+            code="file_too_large",
+            param="file",
+        )
 
 
 async def _received(
-    gateway: Gateway, caller: Caller, request: Request
+    gateway: Gateway, caller: Caller, request: Request, boundary: bytes
 ) -> tuple[Received, dict[str, str], str]:
     arriving = Arriving()
     staging = asyncio.ensure_future(
@@ -91,7 +125,7 @@ async def _received(
     reader = FormReader(begin, take)
     pieces = pieces_of(request, gateway.settings.idle_timeout)
     async with _given_up_on_failure(gateway, arriving, staging, pieces):
-        await reader.read(request.headers.get("content-type", ""), pieces)
+        await reader.read(boundary, pieces)
         arriving.finish()
         return await staging, reader.fields, name
 

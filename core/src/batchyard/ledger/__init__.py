@@ -15,15 +15,25 @@ from batchyard.errors import ConfigError
 if TYPE_CHECKING:
     from batchyard.ledger._ledger import Ledger
     from batchyard.ledger.accounts import Accounts, Served
-    from batchyard.ledger.batches import BatchOrder
+    from batchyard.ledger.batches import BatchFilter, BatchOrder
     from batchyard.ledger.files import FileOrder
     from batchyard.ledger.keys import KeyOrder
     from batchyard.ledger.opening import Setup
 
-__all__ = ["Accounts", "BatchOrder", "FileOrder", "KeyOrder", "Ledger", "Served", "Setup"]
+__all__ = [
+    "Accounts",
+    "BatchFilter",
+    "BatchOrder",
+    "FileOrder",
+    "KeyOrder",
+    "Ledger",
+    "Served",
+    "Setup",
+]
 
 _HOMES = {
     "Accounts": "accounts",
+    "BatchFilter": "batches",
     "BatchOrder": "batches",
     "FileOrder": "files",
     "KeyOrder": "keys",

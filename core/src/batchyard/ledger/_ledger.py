@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Self
@@ -11,19 +11,19 @@ from typing import Self
 from sqlalchemy import select
 
 from batchyard.config import LedgerSettings
-from batchyard.errors import NotFinishedError
+from batchyard.errors import InputError, NotFinishedError, NotFoundError
 from batchyard.ledger import batches, files, keys
 from batchyard.ledger.adopting import adopt, rebuild
-from batchyard.ledger.batches import BatchOrder
+from batchyard.ledger.batches import BatchFilter, BatchOrder
 from batchyard.ledger.files import FileOrder, Received
 from batchyard.ledger.keys import KeyOrder, KeyRecord
 from batchyard.ledger.opening import Setup, open_parts
-from batchyard.ledger.outbox import Outbox
+from batchyard.ledger.outbox import Chosen, EventRecord, Outbox, list_events
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.receipts import combined, read
-from batchyard.ledger.records import BatchRecord, FileRecord
+from batchyard.ledger.records import BatchRecord, FileRecord, JobRecord
 from batchyard.ledger.routing import Offer, Routing, offers, served_accounts
-from batchyard.ledger.settlement import Joined, joined
+from batchyard.ledger.settlement import BEGINNING, Joined, Spot, joined
 from batchyard.ledger.settling import reprice
 from batchyard.ledger.staging import Arriving
 from batchyard.ledger.store import Store, StoreMissingError
@@ -36,6 +36,7 @@ from batchyard.models import (
     FileObject,
     FileReport,
     Identity,
+    Outcome,
     Page,
     PageRequest,
     Receipt,
@@ -148,7 +149,7 @@ class Ledger:
         end: int | None = None,
         *,
         as_completed: bool = False,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes of a file; result files come in the order of their input."""
         return files.content(self.parts, file, start, end, as_completed=as_completed)
 
@@ -164,9 +165,11 @@ class Ledger:
 
         ``tracked_by`` of the reply says who follows it, ``None`` that nobody does.
         """
-        made = await batches.create(self.parts, who, order, owner=owner, accounts=accounts)
-        followed = await follower_of(self.parts)
-        return batches.shown(self.parts, made).model_copy(update={"tracked_by": followed})
+        made, replayed = await batches.create(
+            self.parts, who, order, owner=owner, accounts=accounts
+        )
+        told = {"tracked_by": await follower_of(self.parts), "replayed": replayed}
+        return batches.shown(self.parts, made).model_copy(update=told)
 
     async def retrieve_batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
         found = await batches.find_batch(self.parts, batch_id, owner=owner, freshen=True)
@@ -186,9 +189,9 @@ class Ledger:
         return batches.shown(self.parts, await batches.cancel(self.parts, batch_id, owner=owner))
 
     async def list_batches(
-        self, page: PageRequest, *, owner: str | None = None, provider: str | None = None
+        self, page: PageRequest, *, owner: str | None = None, wanted: BatchFilter | None = None
     ) -> Page[Batch]:
-        return await batches.list_batches(self.parts, page, owner=owner, provider=provider)
+        return await batches.list_batches(self.parts, page, owner=owner, wanted=wanted)
 
     async def receipts(self, batch_id: str, *, owner: str | None = None) -> Sequence[Receipt]:
         """The batch's settlement and what came after it; none before it is settled."""
@@ -257,28 +260,59 @@ class Ledger:
         """Who follows the batches of this ledger, or ``None`` if nobody does."""
         return await follower_of(self.parts)
 
+    async def events(
+        self, subject: str, *, after: str | None = None, limit: int = 100
+    ) -> list[EventRecord]:
+        """The events of a batch or a file in their order, behind the one with the id *after*.
+
+        Raises :class:`InputError` for an *after* that is none of them.
+        """
+        db, number = self.parts.db, None
+        if after is not None:
+            found = await list_events(db, Chosen(batch=subject, event=after))
+            if not found:
+                raise InputError(f"there is nothing with id {after!r}", param="after")
+            number = found[0].number
+        return await list_events(db, Chosen(batch=subject), after=number, limit=limit, order="asc")
+
+    async def jobs(self, batch_id: str) -> list[JobRecord]:
+        """The jobs that carry the batch, as they are now."""
+        return await batches.jobs_of(self.parts, batch_id)
+
     async def usage_reader(self, batch_id: str) -> Callable[[ResultLine], Usage]:
         """What reads the tokens of the batch's result lines."""
         batch = await self.batch(batch_id)
         return self.parts.accounts.get(batch.account).account.usage_reader(batch.endpoint)
 
-    def results(self, batch: Batch, scope: ExitStack) -> Iterator[Joined]:
+    def results(
+        self,
+        batch: Batch | BatchRecord,
+        scope: ExitStack,
+        start: Spot = BEGINNING,
+        outcomes: Collection[Outcome] | None = None,
+    ) -> Iterator[Joined]:
         """The results of a settled batch beside its lines, in their order.  It blocks.
 
-        Without the input, in the order of the result files.
+        Without the input, in the order of the result files.  From *start* on, and
+        with *outcomes* only those: see :func:`.settlement.joined`.  Raises
+        :class:`NotFoundError` where the bytes of a result file are gone.
         """
         store = self.parts.store
-        contents = [
-            scope.enter_context(files.opened_results(store, file_id, scope))
-            for file_id in (batch.output_file_id, batch.error_file_id)
-            if file_id is not None
-        ]
+        try:
+            contents = [
+                scope.enter_context(files.opened_results(store, file_id, scope))
+                for file_id in (batch.output_file_id, batch.error_file_id)
+                if file_id is not None
+            ]
+        except StoreMissingError as error:
+            gone = f"the result files of {batch.id} are gone"
+            raise NotFoundError(gone, status=404, code="results_gone") from error
         try:
             name = f"{batch.input_file_id}/content.jsonl"
             path = scope.enter_context(store.local(name)) if batch.input_file_id else None
         except StoreMissingError:
             path = None
-        return joined(path, contents)
+        return joined(path, contents, start, outcomes)
 
 
 def _reach(store: Store) -> None:

@@ -100,7 +100,8 @@ class Batch(ObjectModel):
     A status that is none of OpenAI's eight is kept as it came and counts as
     "still running".  ``provider_state`` is opaque, JSON, and not part of the dump.
     ``tracked_by`` says, of a batch that was just created in tracked mode, who
-    follows it to its end; it is not part of the dump either.
+    follows it to its end, and ``replayed`` whether it was there before, under the
+    same idempotency key; they are not part of the dump either.
     """
 
     id: str = Field(min_length=1)
@@ -126,6 +127,7 @@ class Batch(ObjectModel):
     usage: Lenient[BatchUsage] = None
     metadata: Strings = None
     tracked_by: str | None = Field(default=None, exclude=True)
+    replayed: bool = Field(default=False, exclude=True)
     provider_state: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
 
     @property

@@ -18,7 +18,9 @@ class FileObject(ObjectModel):
     """A file at a provider (OpenAI API reference, File object).  Times are Unix seconds.
 
     ``provider_state`` is what the provider needs to find its way back to the
-    file.  It is opaque, JSON, and not part of the dump.
+    file.  It is opaque, JSON, and not part of the dump.  ``replayed`` says, of a
+    file that was just created, that it was there before, under the same
+    idempotency key; it is not part of the dump either.
     """
 
     id: str = Field(min_length=1)
@@ -30,6 +32,7 @@ class FileObject(ObjectModel):
     purpose: Lenient[str] = None
     status: Lenient[str] = None
     status_details: Lenient[str] = None
+    replayed: bool = Field(default=False, exclude=True)
     provider_state: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
 
 

@@ -8,15 +8,17 @@ from starlette.routing import BaseRoute, Route
 
 from batchyard.gateway.routes._adopting import ADOPTING
 from batchyard.gateway.routes._batches import BATCHES
+from batchyard.gateway.routes._describing import describing
 from batchyard.gateway.routes._files import FILES
 from batchyard.gateway.routes._health import healthy, ready
 from batchyard.gateway.routes._keys import KEYS
 from batchyard.gateway.routes._models import MODELS
 from batchyard.gateway.routes._operations import PREFIXES, Operation, routes_of
+from batchyard.gateway.routes._outcomes import BEYOND
 
 __all__ = ["ADMIN", "OPERATIONS", "PREFIXES", "routes"]
 
-OPERATIONS: tuple[Operation, ...] = (*BATCHES, *FILES, *MODELS)
+OPERATIONS: tuple[Operation, ...] = (*BATCHES, *BEYOND, *FILES, *MODELS)
 """Those of the API, in the order in which they are tried."""
 
 ADMIN: tuple[Operation, ...] = (*KEYS, *ADOPTING)
@@ -27,6 +29,7 @@ def routes() -> Sequence[BaseRoute]:
     return [
         *routes_of(ADMIN, ("",)),
         *routes_of(OPERATIONS),
+        *describing(OPERATIONS, ADMIN),
         Route("/healthz", healthy),
         Route("/readyz", ready),
     ]

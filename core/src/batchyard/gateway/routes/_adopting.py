@@ -10,8 +10,8 @@ from batchyard.gateway._bodies import json_of
 from batchyard.gateway._callers import Caller, master_only
 from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._replies import json_reply
-from batchyard.gateway.routes._operations import Operation
-from batchyard.models import Identity
+from batchyard.gateway.routes._operations import Answer, Operation
+from batchyard.models import Batch, Identity
 
 __all__ = ["ADOPTING", "AdoptBatch"]
 
@@ -35,4 +35,15 @@ async def _adopt(gateway: Gateway, caller: Caller, request: Request) -> Response
     return json_reply(await gateway.ledger.adopt(body.batch_id, account=body.account, who=who))
 
 
-ADOPTING = (Operation("POST", "/admin/adopt", _adopt, "Take over a provider's batch"),)
+ADOPTING = (
+    Operation(
+        "POST",
+        "/admin/adopt",
+        _adopt,
+        "Take over a provider's batch",
+        "It gets an id of the gateway's, and is followed and settled like any other.",
+        body={"application/json": AdoptBatch},
+        answers=(Answer("The batch.", Batch),),
+        errors=(400, 403, 404, 408, 409, 413, 415, 502, 504),
+    ),
+)

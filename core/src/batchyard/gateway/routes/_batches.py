@@ -14,15 +14,30 @@ from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._headers import idempotency_key_of
 from batchyard.gateway._hints import FIELDS, PROVIDER_QUERIES, hints_of, provider_of
 from batchyard.gateway._queries import Query
-from batchyard.gateway._replies import json_reply
-from batchyard.gateway.routes._operations import Operation
-from batchyard.ledger import BatchOrder
-from batchyard.models import ExpiresAfter
+from batchyard.gateway._replies import created, json_reply
+from batchyard.gateway.routes._operations import Answer, Operation, Parameter, id_of
+from batchyard.gateway.routes._parameters import HINTS, IDEMPOTENCY_KEY, paged
+from batchyard.ledger import BatchFilter, BatchOrder
+from batchyard.models import Batch, ExpiresAfter, Page
 
 __all__ = ["BATCHES", "CreateBatch"]
 
 MOST = 100
 """Batches of a page (OpenAI API reference, list batches)."""
+
+PAIRS, LATEST = 16, 10**11
+"""Pairs of metadata in a filter, and seconds since 1970."""
+
+STATUSES = (
+    "validating",
+    "failed",
+    "in_progress",
+    "finalizing",
+    "completed",
+    "expired",
+    "cancelling",
+    "cancelled",
+)
 
 
 class OutputExpiresAfter(BaseModel):
@@ -64,33 +79,108 @@ async def _create(gateway: Gateway, caller: Caller, request: Request) -> Respons
     made = await gateway.ledger.create_batch(
         order, who=caller.identity, owner=caller.owner, accounts=caller.accounts
     )
-    return json_reply(made)
+    return created(made)
 
 
 async def _list(gateway: Gateway, caller: Caller, request: Request) -> Response:
     query = Query(request)
     page = query.page(MOST)
     query.take(PROVIDER_QUERIES)
-    query.end()
-    provider = provider_of(gateway, request)
-    return json_reply(
-        await gateway.ledger.list_batches(page, owner=caller.owner, provider=provider)
+    wanted = BatchFilter(
+        query.one_of("status", STATUSES),
+        query.whole("created_after", 0, LATEST),
+        query.whole("created_before", 0, LATEST),
+        query.pairs("metadata", PAIRS),
+        provider_of(gateway, request),
+        query.text("account"),
     )
+    query.end()
+    found = await gateway.ledger.list_batches(page, owner=caller.owner, wanted=wanted)
+    return json_reply(found)
 
 
 async def _retrieve(gateway: Gateway, caller: Caller, request: Request) -> Response:
-    batch_id = request.path_params["batch_id"]
+    batch_id = id_of(request, "batch_id")
     return json_reply(await gateway.ledger.retrieve_batch(batch_id, owner=caller.owner))
 
 
 async def _cancel(gateway: Gateway, caller: Caller, request: Request) -> Response:
-    batch_id = request.path_params["batch_id"]
+    batch_id = id_of(request, "batch_id")
     return json_reply(await gateway.ledger.cancel_batch(batch_id, owner=caller.owner))
 
 
+BATCH = Answer("The batch.", Batch)
+
+FILTERS = (
+    Parameter(
+        "status",
+        "Only batches that show it.",
+        {"type": "string", "enum": list(STATUSES)},
+    ),
+    *(
+        Parameter(
+            name,
+            f"Only batches created {word} this second (Unix time), which does not count.",
+            {"type": "integer", "minimum": 0, "maximum": LATEST},
+        )
+        for name, word in (("created_after", "after"), ("created_before", "before"))
+    ),
+    Parameter(
+        "metadata",
+        f"`metadata[key]=value`: only batches with all of these, {PAIRS} at most.",
+        {
+            "type": "object",
+            "maxProperties": PAIRS,
+            "additionalProperties": {"type": "string", "maxLength": 512},
+        },
+    ),
+    Parameter("provider", "Only those of this provider.", {"type": "string", "maxLength": 512}),
+    Parameter("account", "Only those of this account.", {"type": "string", "maxLength": 512}),
+)
+
 BATCHES = (
-    Operation("GET", "/batches/{batch_id}", _retrieve, "Retrieve a batch"),
-    Operation("POST", "/batches", _create, "Create a batch"),
-    Operation("GET", "/batches", _list, "List batches"),
-    Operation("POST", "/batches/{batch_id}/cancel", _cancel, "Cancel a batch"),
+    Operation(
+        "GET",
+        "/batches/{batch_id}",
+        _retrieve,
+        "Retrieve a batch",
+        "Answered from the ledger: asking often costs nothing.",
+        answers=(BATCH,),
+        errors=(404,),
+        tag="Batches",
+    ),
+    Operation(
+        "POST",
+        "/batches",
+        _create,
+        "Create a batch",
+        "Written down, and answered at once; it is sent to its provider after that.",
+        (IDEMPOTENCY_KEY, *HINTS),
+        {"application/json": CreateBatch},
+        (BATCH,),
+        (400, 402, 404, 408, 409, 413, 415, 429),
+        "Batches",
+    ),
+    Operation(
+        "GET",
+        "/batches",
+        _list,
+        "List batches",
+        "Your batches of all providers, the newest first. What comes or goes while you walk "
+        "repeats and hides nothing.",
+        (*paged(MOST), *FILTERS),
+        answers=(Answer("A page.", Page[Batch]),),
+        errors=(400,),
+        tag="Batches",
+    ),
+    Operation(
+        "POST",
+        "/batches/{batch_id}/cancel",
+        _cancel,
+        "Cancel a batch",
+        "It is `cancelling` until its provider has stopped; lines that were answered are kept.",
+        answers=(BATCH,),
+        errors=(400, 404, 409),
+        tag="Batches",
+    ),
 )

@@ -11,9 +11,10 @@ from batchyard.gateway._callers import Caller, master_only
 from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._queries import Query
 from batchyard.gateway._replies import json_reply
-from batchyard.gateway.routes._operations import Operation
+from batchyard.gateway.routes._operations import Answer, Operation, id_of
+from batchyard.gateway.routes._parameters import paged
 from batchyard.ledger import KeyOrder
-from batchyard.models import KeyLimits
+from batchyard.models import ApiKey, KeyLimits, Page
 
 __all__ = ["KEYS", "CreateKey", "RotateKey"]
 
@@ -72,12 +73,12 @@ async def _list(gateway: Gateway, caller: Caller, request: Request) -> Response:
 
 async def _retrieve(gateway: Gateway, caller: Caller, request: Request) -> Response:
     master_only(caller)
-    return json_reply(await gateway.ledger.retrieve_key(request.path_params["key_id"]))
+    return json_reply(await gateway.ledger.retrieve_key(id_of(request, "key_id")))
 
 
 async def _revoke(gateway: Gateway, caller: Caller, request: Request) -> Response:
     master_only(caller)
-    ended = await gateway.ledger.revoke_key(request.path_params["key_id"])
+    ended = await gateway.ledger.revoke_key(id_of(request, "key_id"))
     gateway.keyring.forget()
     return json_reply(ended)
 
@@ -85,15 +86,61 @@ async def _revoke(gateway: Gateway, caller: Caller, request: Request) -> Respons
 async def _rotate(gateway: Gateway, caller: Caller, request: Request) -> Response:
     master_only(caller)
     body = await json_of(request, RotateKey, gateway.settings.idle_timeout, empty=True)
-    changed = await gateway.ledger.rotate_key(request.path_params["key_id"], grace=body.grace)
+    changed = await gateway.ledger.rotate_key(id_of(request, "key_id"), grace=body.grace)
     gateway.keyring.forget()
     return json_reply(changed)
 
 
+KEY = Answer("The key.", ApiKey)
+
+REFUSED = (400, 403, 404)
+
+JSON = "application/json"
+
 KEYS = (
-    Operation("GET", "/admin/keys/{key_id}", _retrieve, "Retrieve an API key"),
-    Operation("POST", "/admin/keys", _create, "Create an API key"),
-    Operation("GET", "/admin/keys", _list, "List API keys"),
-    Operation("POST", "/admin/keys/{key_id}/revoke", _revoke, "Revoke an API key"),
-    Operation("POST", "/admin/keys/{key_id}/rotate", _rotate, "Give an API key a new secret"),
+    Operation(
+        "GET",
+        "/admin/keys/{key_id}",
+        _retrieve,
+        "Retrieve an API key",
+        answers=(KEY,),
+        errors=REFUSED,
+    ),
+    Operation(
+        "POST",
+        "/admin/keys",
+        _create,
+        "Create an API key",
+        "Its secret is in this answer, and in no other.",
+        body={JSON: CreateKey},
+        answers=(KEY,),
+        errors=(400, 403, 408, 413, 415),
+    ),
+    Operation(
+        "GET",
+        "/admin/keys",
+        _list,
+        "List API keys",
+        parameters=paged(MOST),
+        answers=(Answer("A page.", Page[ApiKey]),),
+        errors=(400, 403),
+    ),
+    Operation(
+        "POST",
+        "/admin/keys/{key_id}/revoke",
+        _revoke,
+        "Revoke an API key",
+        answers=(KEY,),
+        errors=REFUSED,
+    ),
+    Operation(
+        "POST",
+        "/admin/keys/{key_id}/rotate",
+        _rotate,
+        "Give an API key a new secret",
+        "The secret before is taken for `grace` seconds more.",
+        body={JSON: RotateKey},
+        answers=(KEY,),
+        errors=(400, 403, 404, 408, 413, 415),
+    ),
 )

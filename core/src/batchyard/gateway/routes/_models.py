@@ -16,7 +16,7 @@ from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._hints import PROVIDER_QUERIES, provider_of
 from batchyard.gateway._queries import Query
 from batchyard.gateway._replies import json_reply
-from batchyard.gateway.routes._operations import Operation
+from batchyard.gateway.routes._operations import Answer, Operation, Parameter
 from batchyard.ledger.routing import Offer
 from batchyard.models import Limits, Rates
 from batchyard.prices import rates_record
@@ -156,8 +156,41 @@ def _limits(limits: Limits) -> dict[str, Any]:
     return asdict(limits)
 
 
+OF_PROVIDER = (
+    Parameter("provider", "Only what this provider runs.", {"type": "string", "maxLength": 512}),
+)
+
 MODELS = (
-    Operation("GET", "/models", _list, "List models"),
-    Operation("GET", "/models/{model_id:path}", _retrieve, "Retrieve a model"),
-    Operation("GET", "/providers", _providers, "List providers"),
+    Operation(
+        "GET",
+        "/models",
+        _list,
+        "List models",
+        "What you may run in batches: where, within which limits, and at what price.",
+        OF_PROVIDER,
+        answers=(Answer("The models.", ModelList),),
+        errors=(400, 404),
+        tag="Models",
+    ),
+    Operation(
+        "GET",
+        "/models/{model_id:path}",
+        _retrieve,
+        "Retrieve a model",
+        parameters=OF_PROVIDER,
+        answers=(Answer("The model.", ModelObject),),
+        errors=(400, 404),
+        tag="Models",
+    ),
+    Operation(
+        "GET",
+        "/providers",
+        _providers,
+        "List providers",
+        "What each can do, and the accounts that you may use.",
+        OF_PROVIDER,
+        answers=(Answer("The providers.", ProviderList),),
+        errors=(400, 404),
+        tag="Models",
+    ),
 )

@@ -39,32 +39,37 @@ async def create(
     *,
     owner: str | None,
     accounts: Collection[str] | None = None,
-) -> BatchRecord:
+) -> tuple[BatchRecord, bool]:
     """The new batch or, under an idempotency key, the one that was created with it.
 
-    ``accounts`` are those that it may run at, if not any.
+    And whether it was there before.  ``accounts`` are those that it may run at, if not any.
     Raises :class:`InputError` for what cannot become a batch,
     :class:`IdempotencyError` for a key that was used for something else.
     """
-    file = await find_file(parts, order.input_file_id, owner=owner, param="input_file_id")
+    try:
+        file = await find_file(parts, order.input_file_id, owner=owner, param="input_file_id")
+    except NotFoundError:
+        if (found := await _of_a_gone_file(parts, who, order)) is None:
+            raise
+        return found, True
     print_of = fingerprint(order, file)
     if order.idempotency_key is not None:
         async with parts.db.reading() as connection:
             found = await _keyed(connection, who.owner, order.idempotency_key)
         if found is not None:
-            return _same(found, print_of)
+            return _same(found, print_of), True
     route = _routed(parts, who, order, file, accounts)
     terms = await admitted(parts, who, order, file, route)
     try:
         async with transaction(parts) as tx:
-            return await _insert(parts, tx, order, file, route, terms)
+            return await _insert(parts, tx, order, file, route, terms), False
     except IntegrityError:
         # the same key, at the same time: of two creates the first counts
         async with parts.db.reading() as connection:
             found = await _keyed(connection, who.owner, order.idempotency_key or "")
         if found is None:
             raise
-        return _same(found, print_of)
+        return _same(found, print_of), True
 
 
 def _routed(
@@ -95,6 +100,19 @@ async def _keyed(connection: Any, owner: str, key: str) -> BatchRecord | None:
     query = select(batches).where(batches.c.owner == owner, batches.c.idempotency_key == key)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else BatchRecord.of(row)
+
+
+async def _of_a_gone_file(parts: Parts, who: Identity, order: BatchOrder) -> BatchRecord | None:
+    """What the key made of a file that has been deleted since: a replay needs no file."""
+    if order.idempotency_key is None:
+        return None
+    query = select(files).where(files.c.id == order.input_file_id)
+    async with parts.db.reading() as connection:
+        found = await _keyed(connection, who.owner, order.idempotency_key)
+        row = (await connection.execute(query)).mappings().one_or_none()
+    if found is None or row is None or found.input_file_id != order.input_file_id:
+        return None
+    return _same(found, fingerprint(order, FileRecord.of(row)))
 
 
 def _same(found: BatchRecord, wanted: str) -> BatchRecord:

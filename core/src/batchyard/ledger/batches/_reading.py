@@ -7,14 +7,15 @@ from dataclasses import replace
 from sqlalchemy import Select, select, update
 
 from batchyard.errors import NotFoundError
+from batchyard.ledger.batches._filters import BatchFilter, conditions
 from batchyard.ledger.jobs import batch_of
 from batchyard.ledger.pages import page_of
 from batchyard.ledger.parts import Parts
-from batchyard.ledger.records import BATCH_BY_ID, BatchRecord
+from batchyard.ledger.records import BATCH_BY_ID, BatchRecord, JobRecord
 from batchyard.ledger.tables import batches, jobs
 from batchyard.models import Batch, Page, PageRequest
 
-__all__ = ["find_batch", "find_keyed", "list_batches", "shown"]
+__all__ = ["find_batch", "find_keyed", "jobs_of", "list_batches", "shown"]
 
 OLD = 15.0
 """Seconds after which what was seen of a batch is old to somebody who asks."""
@@ -84,10 +85,14 @@ async def find_keyed(parts: Parts, key: str, *, owner: str) -> BatchRecord | Non
 
 
 async def list_batches(
-    parts: Parts, page: PageRequest, *, owner: str | None, provider: str | None = None
+    parts: Parts, page: PageRequest, *, owner: str | None, wanted: BatchFilter | None = None
 ) -> Page[Batch]:
     """One page, newest first."""
-    found = await page_of(parts.db, batches, _there(owner, provider), page, owner=owner)
+    query = _there(owner)
+    if wanted is not None:
+        limit = parts.settings.finalizing_limit
+        query = query.where(*conditions(parts.db, wanted, limit))
+    found = await page_of(parts.db, batches, query, page, owner=owner)
     data = [shown(parts, BatchRecord.of(row)) for row in found.rows]
     return Page[Batch](
         data=data,
@@ -97,8 +102,13 @@ async def list_batches(
     )
 
 
-def _there(owner: str | None, provider: str | None = None) -> Select[tuple[object, ...]]:
+async def jobs_of(parts: Parts, batch_id: str) -> list[JobRecord]:
+    """The jobs that carry the batch, as they are now."""
+    query = select(jobs).where(jobs.c.batch_id == batch_id).order_by(jobs.c.number)
+    async with parts.db.reading() as connection:
+        return [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _there(owner: str | None) -> Select[tuple[object, ...]]:
     query = select(batches)
-    if provider is not None:
-        query = query.where(batches.c.provider == provider)
     return query if owner is None else query.where(batches.c.owner == owner)

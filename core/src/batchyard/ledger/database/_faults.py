@@ -13,7 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from batchyard.errors import BatchyardError, ConfigError, LedgerUnavailableError
 from batchyard.ledger.database._addresses import Address
 
-__all__ = ["Stage", "understood"]
+__all__ = ["UNUSABLE", "Stage", "understood"]
+
+UNUSABLE = "ledger_unusable"
+"""The code of an error that only an operator can mend."""
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
@@ -78,7 +81,7 @@ def _of_driver(error: DBAPIError, address: Address) -> BatchyardError | None:
     cause = (error.orig.__cause__ if error.orig else None) or error.orig or error
     if state.startswith(_REFUSED):
         said = _safe(cause, address)
-        return ConfigError(f"the ledger {address.shown} cannot be opened: {said}")
+        return _unusable(f"the ledger {address.shown} cannot be opened: {said}")
     if error.connection_invalidated or state.startswith(_PASSING):
         return _unreachable(cause, address)
     return None
@@ -92,8 +95,12 @@ def _of_sqlite(error: sqlite3.Error, address: Address) -> BatchyardError | None:
     if code in _FULL:
         return LedgerUnavailableError(f"the ledger {address.shown} cannot be written: {error}")
     if code in _UNUSABLE:
-        return ConfigError(f"the ledger {address.shown} cannot be used: {error}")
+        return _unusable(f"the ledger {address.shown} cannot be used: {error}")
     return None
+
+
+def _unusable(said: str) -> ConfigError:
+    return ConfigError(said, code=UNUSABLE)
 
 
 def _unreachable(cause: BaseException, address: Address) -> LedgerUnavailableError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -26,20 +26,26 @@ async def content(
     end: int | None = None,
     *,
     as_completed: bool = False,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The bytes from *start* to before *end*, read off the event loop.
 
     A result file comes in the order of the input or, *as_completed*, in the
     provider's.  Raises :class:`NotFoundError` for a file whose bytes are gone.
     """
-    blocks = await asyncio.to_thread(
+    scope, pieces = await asyncio.to_thread(
         _opened, parts.store, file, (start, end), as_completed=as_completed
     )
-    scope, pieces = blocks
+    reading = None
     try:
-        while block := await asyncio.to_thread(next, pieces, b""):
+        while True:
+            # whoever is cancelled must not close what a thread still reads
+            reading = asyncio.ensure_future(asyncio.to_thread(next, pieces, b""))
+            if not (block := await asyncio.shield(reading)):
+                return
             yield block
     finally:
+        if reading is not None and not reading.done():
+            await asyncio.wait({reading})
         scope.close()
 
 

@@ -130,7 +130,7 @@ async def _same(parts: Parts, who: Identity, order: FileOrder, wanted: str) -> F
             f"the key was used for something else (file {found.id}); choose another one",
             param="idempotency_key",
         )
-    return file_of(found)
+    return file_of(found).model_copy(update={"replayed": True})
 
 
 def _row(received: Received, who: Identity, order: FileOrder) -> dict[str, Any]:

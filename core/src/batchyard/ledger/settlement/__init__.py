@@ -6,7 +6,7 @@ Knows nothing of the database, so that it can run in a process of its own.
 from __future__ import annotations
 
 from batchyard.ledger.settlement._content import ResultContent, Row
-from batchyard.ledger.settlement._joined import Joined, joined
+from batchyard.ledger.settlement._joined import BEGINNING, Joined, Spot, joined
 from batchyard.ledger.settlement._kernel import settle
 from batchyard.ledger.settlement._running import run_settle, stop_settling
 from batchyard.ledger.settlement._task import (
@@ -21,6 +21,7 @@ from batchyard.ledger.settlement._task import (
 )
 
 __all__ = [
+    "BEGINNING",
     "FilePaths",
     "JobFiles",
     "Joined",
@@ -28,6 +29,7 @@ __all__ = [
     "Row",
     "SettleTask",
     "Settled",
+    "Spot",
     "UsageKey",
     "UsageSum",
     "Written",

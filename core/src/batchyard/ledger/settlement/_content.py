@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -97,10 +97,15 @@ class ResultContent:
         entry = self._offsets.of_number(number)
         return None if entry is None else self._read(entry.offset, entry.length)
 
-    def rows(self) -> Iterator[Row]:
-        for entry in self._offsets.entries():
+    def rows(self, after: int = 0, outcomes: Collection[Outcome] | None = None) -> Iterator[Row]:
+        """Those behind the request number *after*.
+
+        With *outcomes* the bytes of the others are not read: their rows are empty.
+        """
+        for entry in self._offsets.behind(after):
             outcome = OUTCOMES[entry.code & ~MADE]
-            data = self._read(entry.offset, entry.length)
+            wanted = outcomes is None or outcome in outcomes
+            data = self._read(entry.offset, entry.length) if wanted else b""
             yield Row(entry.number, outcome, bool(entry.code & MADE), data)
 
     def _runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -121,6 +121,14 @@ class Offsets:
         """All from the one that has the byte at *position* in it."""
         places = range(self._count)
         first = max(0, bisect_right(places, position, key=lambda one: self[one].position) - 1)
+        return self._from(first)
+
+    def behind(self, number: int) -> Iterator[Entry]:
+        """All whose lines come after the one of that number."""
+        places = range(self._count)
+        return self._from(bisect_right(places, number, key=lambda one: self[one].number))
+
+    def _from(self, first: int) -> Iterator[Entry]:
         for start in range(first, self._count, READ):
             end = min(start + READ, self._count)
             piece = self._data[HEADER.size + start * ENTRY.size : HEADER.size + end * ENTRY.size]

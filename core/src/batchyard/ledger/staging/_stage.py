@@ -176,7 +176,8 @@ def _keep(body: Iterator[bytes], path: Path) -> tuple[int, str]:
 def _fits(size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
         raise InputError(
-            f"The file has {size} bytes, and {max_bytes} are taken. Split it.",
+            f"The file has more than {max_bytes:,} bytes. Split it.",
+            status=413,
             code="file_too_large",
             param="file",
         )
