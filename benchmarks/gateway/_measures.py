@@ -73,7 +73,7 @@ def measured(one: Contestant, figures: Figures, seconds: float, megabytes: int) 
     figures.down_growth.append(_memory(one, "VmHWM") - before)
 
 
-def _elsewhere(function: Callable[[Unpack[Ts]], T], *arguments: Unpack[Ts]) -> T:
+def _elsewhere(function: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
