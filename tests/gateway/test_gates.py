@@ -40,7 +40,7 @@ def test_what_a_budget_has_not_left_is_a_402_that_names_it(gated: Site) -> None:
     assert isinstance(error, dict)
     assert (error["type"], error["code"]) == ("insufficient_quota", "budget_exceeded")
     assert error["budget"]["name"] == f"key {key.id} (month)"
-    assert error["budget"]["limit"] == "0.000000100"
+    assert error["budget"]["limit"] == "0.0000001"
     assert list(client.batches.list()) == []
 
 

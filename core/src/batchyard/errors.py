@@ -358,51 +358,23 @@ class QuotaExceededError(APIStatusError):
 
 
 class BudgetExceededError(QuotaExceededError):
-    """A budget has not enough left for the batch, which was not created.
-
-    ``limit`` is what the budget has, ``used`` what others have spent or reserved of
-    it, and ``asked`` what this batch was estimated to cost: US dollars, given as billionths.
-    """
+    """``used`` of the budget's ``limit``, in US dollars, leave no room for the ``asked`` ones."""
 
     status_hint = 402
 
-    def __init__(self, budget: str, *, limit: int, used: int, asked: int) -> None:
-        self.budget = budget
-        self.limit, self.used, self.asked = (
-            Decimal(one).scaleb(-9) for one in (limit, used, asked)
-        )
-        self._nanos = {"limit": limit, "used": used, "asked": asked}
-        super().__init__(
-            f"The budget {budget!r} has not enough left: its limit is {_dollars(self.limit)}, "
-            f"{_dollars(self.used)} of it are used or reserved, and this batch is estimated at "
-            f"{_dollars(self.asked)}.",
-            status=402,
-            code="budget_exceeded",
-        )
+    def __init__(self, budget: str, limit: Decimal, used: Decimal, asked: Decimal) -> None:
+        said = f"has ${limit:f}, of which ${used:f} are used or reserved; this needs ${asked:f}"
+        super().__init__(f"The budget {budget!r} {said}.", status=402, code="budget_exceeded")
+        self.budget, self.limit, self.used, self.asked = budget, limit, used, asked
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _budget_exceeded, (self.budget, self._nanos), self.__dict__
+        return type(self), (self.budget, self.limit, self.used, self.asked), self.__dict__
 
     @property
     def body(self) -> dict[str, Any]:
-        """OpenAI's envelope, with the budget and the amounts as decimal strings."""
-        envelope = super().body
-        envelope["error"]["budget"] = {
-            "name": self.budget,
-            **{name: f"{getattr(self, name):f}" for name in ("limit", "used", "asked")},
-        }
-        return envelope
-
-
-def _budget_exceeded(budget: str, nanos: dict[str, int]) -> BudgetExceededError:
-    return BudgetExceededError(budget, **nanos)
-
-
-def _dollars(amount: Decimal) -> str:
-    """At least cents."""
-    text = f"{amount.normalize():f}"
-    whole, _, part = text.partition(".")
-    return f"${whole}.{part:0<2}"
+        amounts = {name: f"{getattr(self, name):f}" for name in ("limit", "used", "asked")}
+        error = {**super().body["error"], "budget": {"name": self.budget, **amounts}}
+        return {"error": error}
 
 
 class InternalServerError(APIStatusError):

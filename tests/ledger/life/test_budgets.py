@@ -127,7 +127,7 @@ async def test_a_refusal_names_the_budget_and_the_amounts_as_openai_s_errors_do(
         "insufficient_quota",
     )
     assert error["budget"]["name"] == "team ml (month)"
-    assert error["budget"]["limit"] == "0.000001000"
+    assert error["budget"]["limit"] == "0.000001"
     assert "'team ml (month)'" in error["message"]
     assert "$0.000001" in error["message"]
     async with opened(place, {"limit": 1}) as ledger:

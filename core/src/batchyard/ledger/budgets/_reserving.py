@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from sqlalchemy import func, insert, select
 
@@ -10,9 +11,11 @@ from batchyard.errors import BudgetExceededError
 from batchyard.hookspecs import Reservation
 from batchyard.ledger.parts import Parts, Transaction
 from batchyard.ledger.tables import budgets, reservations
-from batchyard.prices import nanos
+from batchyard.prices import from_nanos, nanos
 
 __all__ = ["reserve"]
+
+CENT = Decimal("0.01")
 
 
 async def reserve(
@@ -59,4 +62,12 @@ async def _check(tx: Transaction, wanted: Reservation, amount: int) -> None:
     used = int((await tx.connection.execute(query)).scalar_one())
     limit = nanos(wanted.limit) or 0
     if used + amount > limit:
-        raise BudgetExceededError(wanted.budget, limit=limit, used=used, asked=amount)
+        amounts = (_dollars(one) for one in (limit, used, amount))
+        raise BudgetExceededError(wanted.budget, *amounts)
+
+
+def _dollars(count: int) -> Decimal:
+    """At least cents, and no zeros after them."""
+    exact = (from_nanos(count) or Decimal(0)).normalize()
+    cents = exact.quantize(CENT)
+    return cents if cents == exact else exact
