@@ -116,9 +116,13 @@ def serving(folder: Path, environ: Mapping[str, str], *options: str) -> Iterator
 
 def children_of(pid: int) -> list[int]:
     """The processes that serve, without multiprocessing's own helper; none once it has ended."""
-    found = []
     with suppress(OSError):
-        for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes():
-                found.append(int(one))
-    return found
+        all_of_them = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(one) for one in all_of_them if b"spawn_main" in _command(one)]
+    return []
+
+
+def _command(pid: str) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
