@@ -128,6 +128,8 @@ def options(app: ASGIApp | str, settings: GatewaySettings) -> Options:
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
+        # a process that starts on a busy machine is not one that hangs
+        timeout_worker_healthcheck=60,
     )
     made.idle = settings.idle_timeout
     return made
