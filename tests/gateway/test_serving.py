@@ -89,7 +89,7 @@ def test_a_ledger_that_cannot_be_opened_is_an_error(folder: Path) -> None:
     for options in (serve(), serve("--workers", "2")):
         made = Serving(folder, {}, *options)
         assert made.ended() == 1
-        assert "cannot start" in made.log
+        assert "cannot be used" in made.log
         assert "Traceback" not in made.log
 
 
