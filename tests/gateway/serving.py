@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from openai import OpenAI
 
 from tests.gateway.site import CHAT, lines
 
-__all__ = ["Serving", "serving"]
+__all__ = ["Serving", "children_of", "serve", "serving"]
 
 
 class Serving:
@@ -107,5 +108,21 @@ def serving(folder: Path, environ: Mapping[str, str], *options: str) -> Iterator
     try:
         yield made.ready()
     finally:
+        for child in children_of(made.process.pid):
+            os.kill(child, signal.SIGKILL)
         made.process.kill()
         made.ended()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that serve, without multiprocessing's own helper; none once it has ended."""
+    with suppress(OSError):
+        all_of_them = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(one) for one in all_of_them if b"spawn_main" in _command(one)]
+    return []
+
+
+def _command(pid: str) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""

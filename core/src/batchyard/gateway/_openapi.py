@@ -46,13 +46,13 @@ ERROR = {
 }
 
 DESCRIPTION = """\
-OpenAI's files and batches API over a ledger, and what goes beyond it.
+Files and batches as clients know them, over a ledger; and what a batch came to.
 
 Every operation is there under `/v1`, without it, and behind a provider's name:
 `/v1/batches`, `/batches`, `/{provider}/v1/batches`. Every reply has a header `x-request-id`.
-Errors have OpenAI's envelope. Where the gateway cannot reach its own records it answers
-503 with `Retry-After`; an outage of a provider is no error of a request, but the `reason`
-of a job in `/batches/{batch_id}/events`."""
+Errors have the envelope that clients know. Where the gateway cannot reach its own records
+it answers 503 with `Retry-After`; an outage of a provider is no error of a request, but the
+`reason` of a job in `/batches/{batch_id}/events`."""
 
 
 def document_of(operations: Sequence[Operation], bare: Sequence[Operation] = ()) -> dict[str, Any]:

@@ -59,12 +59,15 @@ class Server(uvicorn.Server):
 
 class Servers(Multiprocess):
     def handle_int(self) -> None:
-        self._stop()
+        self._stop(signal.SIGINT)
 
     def handle_term(self) -> None:
-        self._stop()
+        self._stop(signal.SIGTERM)
 
-    def _stop(self) -> None:
+    def _stop(self, sig: int) -> None:
+        if self.should_exit.is_set():
+            # both had come before the first was looked at
+            self._stop_at_once(sig, None)
         self.should_exit.set()
         for one in STOPPING:
             signal.signal(one, self._stop_at_once)

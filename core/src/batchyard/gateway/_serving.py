@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -64,12 +65,19 @@ def serve(
             app = application(_maker(ledger, config, registry), settings)
             run(options(app, settings), listener, lambda: announce(url))
         else:
+            # what cannot be opened is told here and once; and one migrates, not all of them
+            asyncio.run(_opened_once(_maker(ledger, config, registry)))
             # who connects before they answer waits
             announce(url)
             os.environ |= _told(settings, ledger, config)
             run_many(options("batchyard.gateway:from_environment", settings), listener)
     finally:
         listener.close()
+
+
+async def _opened_once(make: Callable[[], AbstractAsyncContextManager[Ledger]]) -> None:
+    async with make():
+        """It can be."""
 
 
 def _told(
@@ -128,6 +136,8 @@ def options(app: ASGIApp | str, settings: GatewaySettings) -> Options:
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
+        # a process that starts on a busy machine is not one that hangs
+        timeout_worker_healthcheck=60,
     )
     made.idle = settings.idle_timeout
     return made

@@ -191,7 +191,7 @@ BEYOND = (
         "Before the batch is settled there is none (409).",
         answers=(Answer("The receipt. Money is a string, for it is exact.", COST),),
         errors=(404, 409),
-        tag="Beyond OpenAI",
+        tag="Outcomes",
     ),
     Operation(
         "GET",
@@ -220,7 +220,7 @@ BEYOND = (
         ),
         answers=(Answer("A page.", _list_of(RESULT)),),
         errors=(400, 404, 409),
-        tag="Beyond OpenAI",
+        tag="Outcomes",
     ),
     Operation(
         "GET",
@@ -247,6 +247,6 @@ BEYOND = (
             ),
         ),
         errors=(400, 404),
-        tag="Beyond OpenAI",
+        tag="Outcomes",
     ),
 )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import pickle
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from threading import Lock
+from typing import Any
 
 from batchyard.errors import BatchyardError
 from batchyard.ledger.settlement._kernel import settle
@@ -50,8 +53,22 @@ def _the_worker() -> ProcessPoolExecutor:
         if _worker is None:
             # a fork would copy locks that other threads hold
             fresh = multiprocessing.get_context("spawn")
-            _worker = ProcessPoolExecutor(max_workers=1, mp_context=fresh)
+            _worker = ProcessPoolExecutor(
+                max_workers=1, mp_context=fresh, initializer=_end_with_parent
+            )
         return _worker
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed hears of it from nobody, and would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _forget(worker: ProcessPoolExecutor) -> None:
