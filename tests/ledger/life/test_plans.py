@@ -59,5 +59,5 @@ async def test_rows_whose_ids_are_given_are_looked_up_by_them(place: Place) -> N
         async with ledger.parts.db.writing() as connection:
             for statement, given in named.items():
                 steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
-                plan = "; ".join(str(step[3]) for step in steps)
+                plan = "; ".join(step["detail"] for step in steps.mappings())
                 assert not SEARCHED.search(plan), f"{statement}\n{plan}"
