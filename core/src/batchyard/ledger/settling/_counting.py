@@ -119,6 +119,6 @@ async def _keep_all(
     parts: Parts, each: Sequence[Mapping[str, Mapping[str, Path]]]
 ) -> list[dict[str, StoreError]]:
     """Of each, what the store refused."""
-    together = {file_id: paths for files in each for file_id, paths in files.items()}
-    refused = await asyncio.to_thread(parts.store.adopt, together)
+    whole = {file_id: paths for files in each for file_id, paths in files.items()}
+    refused = await asyncio.to_thread(parts.store.adopt, whole)
     return [{one: refused[one] for one in files if one in refused} for files in each]
