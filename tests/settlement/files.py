@@ -16,6 +16,7 @@ from batchyard.ledger.settlement import (
     Row,
     Settled,
     SettleTask,
+    Written,
     settle,
 )
 from batchyard.lines import LineIndexWriter, ResultLine, decode_input, split
@@ -169,18 +170,13 @@ class Desk:
 
     def outcome(self, task: SettleTask, settled: Settled) -> Outcome:
         assert task.strays
-        with opened(task.output) as output, opened(task.errors) as errors:
-            assert (output.size, output.lines) == (settled.output.bytes, settled.output.lines)
-            assert (errors.size, errors.lines) == (settled.errors.bytes, settled.errors.lines)
-            assert output.size == task.output.content.stat().st_size
-            assert errors.size == task.errors.content.stat().st_size
-            found = Outcome(
-                settled,
-                list(output.rows()),
-                list(errors.rows()),
-                task.strays.read_bytes().splitlines(),
-                task,
-            )
+        found = Outcome(
+            settled,
+            rows_of(task.output, settled.output),
+            rows_of(task.errors, settled.errors),
+            task.strays.read_bytes().splitlines(),
+            task,
+        )
         proof = settled.proof
         assert all(one.outcome == "ok" for one in found.output)
         assert all(one.outcome != "ok" for one in found.errors)
@@ -188,6 +184,19 @@ class Desk:
         assert proof.lines in {None, len(found.rows)}
         assert [one.number for one in found.rows] == list(range(1, len(found.rows) + 1))
         return found
+
+
+def rows_of(paths: FilePaths, written: Written) -> list[Row]:
+    """The file's rows, which are as many as was said; without any there is no file."""
+    if not written.lines:
+        assert written.bytes == 0
+        assert not paths.content.exists()
+        assert not paths.offsets.exists()
+        return []
+    with opened(paths) as content:
+        assert (content.size, content.lines) == (written.bytes, written.lines)
+        assert content.size == paths.content.stat().st_size
+        return list(content.rows())
 
 
 @contextmanager

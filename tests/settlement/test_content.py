@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batchyard.errors import SourceError
 from batchyard.ledger.settlement import FilePaths, ResultContent, SettleTask, joined, settle
+from batchyard.ledger.settlement._offsets import OffsetsWriter
 from tests.settlement.files import Desk, answer, not_run, opened, request
 
 IDS = [f"r-{number}" for number in range(60)]
@@ -78,9 +79,12 @@ def test_blocks_are_of_bounded_size_however_long_a_row_is(desk: Desk) -> None:
     assert b"".join(blocks) == b"".join(rows[number] + b"\n" for number in (1, 2, 0))
 
 
-def test_an_empty_file_has_nothing(desk: Desk) -> None:
-    found = desk.settle([request("a")], desk.job())
-    with opened(found.task.output) as content:
+def test_an_empty_file_has_nothing(tmp_path: Path) -> None:
+    paths = FilePaths(tmp_path / "empty.jsonl", tmp_path / "empty.offsets")
+    paths.content.touch()
+    with paths.offsets.open("wb") as file:
+        OffsetsWriter(file).finish()
+    with opened(paths) as content:
         assert (content.size, content.lines, list(content.read())) == (0, 0, [])
         assert content.line(1) is None
 

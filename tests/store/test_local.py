@@ -110,6 +110,54 @@ def test_the_scratch_folder_is_on_the_same_disk_and_goes(store: Store, root: Pat
     assert left(root) == [NAME]
 
 
+def parts_in(folder: Path, id_: str) -> dict[str, Path]:
+    """Two files of a scratch folder, which are to be parts of the id."""
+    parts = {part: folder / f"{id_}-{part}" for part in ("content.jsonl", "offsets.index")}
+    for path in parts.values():
+        path.write_text(id_)
+    return parts
+
+
+def test_one_that_cannot_be_adopted_is_told_of_and_spoils_no_other(
+    store: Store, root: Path
+) -> None:
+    put(store, "taken/content.jsonl", b"old")
+    with store.scratch() as folder:
+        many = {id_: parts_in(folder, id_) for id_ in ("file-1", "gone", "taken", "file-2")}
+        many["gone"]["offsets.index"].unlink()
+        refused = store.adopt(many)
+        assert sorted(refused) == ["gone", "taken"]
+    assert left(root) == [
+        "file-1/content.jsonl",
+        "file-1/offsets.index",
+        "file-2/content.jsonl",
+        "file-2/offsets.index",
+        "taken/content.jsonl",
+    ]
+    assert (root / "file-2/content.jsonl").read_text() == "file-2"
+    assert (root / "taken/content.jsonl").read_bytes() == b"old"
+
+
+def test_what_was_adopted_is_on_the_disk_with_its_names(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    sync = os.fsync
+
+    def watched(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        sync(handle)
+
+    monkeypatch.setattr("os.fsync", watched)
+    with store.scratch() as folder:
+        assert store.adopt({id_: parts_in(folder, id_) for id_ in ("file-1", "file-2")}) == {}
+    kept = [path for path in root.rglob("file-*") if path.is_dir()]
+    kept += root.rglob("file-*/*")
+    # the folder of all of them last, when all have their names, and once
+    assert sorted(synced[:-1]) == sorted(path.stat().st_ino for path in kept)
+    assert synced[-1] == root.stat().st_ino
+
+
 def test_parts_of_an_id_are_deleted_together_and_those_of_others_stay(store: Store) -> None:
     put(store, NAME)
     put(store, "file-1/lines.index")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -39,11 +38,12 @@ def plain(value: object) -> Any:
 
 def _spelled(value: Any) -> Any:
     """Decimals without exponents, which not every reader knows; tuples as the lists they become."""
-    match value:
-        case Decimal():
-            return f"{value:f}"
-        case Mapping():
-            return {name: _spelled(one) for name, one in value.items()}
-        case list() | tuple():
-            return [_spelled(one) for one in value]
+    kind = type(value)
+    # by the types that msgspec makes: a match would ask each of them whether it is a Mapping
+    if kind is Decimal:
+        return f"{value:f}"
+    if kind is dict:
+        return {name: _spelled(one) for name, one in value.items()}
+    if kind is list or kind is tuple:
+        return [_spelled(one) for one in value]
     return value

@@ -79,13 +79,20 @@ async def held(parts: Parts, table: Table, row_id: str, epoch: int) -> AsyncIter
 @asynccontextmanager
 async def kept(renew: Callable[[], Awaitable[object]], every: float) -> AsyncIterator[None]:
     """Call *renew* each *every* seconds while the block runs."""
-    beat = asyncio.create_task(_beat(renew, every))
+    beats: list[asyncio.Task[None]] = []
+    # the machine's time: a test's clock would run away under a loop that sleeps on it.
+    # No task until then, since by far the most blocks are short
+    starting = asyncio.get_running_loop().call_later(
+        every, lambda: beats.append(asyncio.create_task(_beat(renew, every)))
+    )
     try:
         yield
     finally:
-        beat.cancel()
-        # a beat that failed is no failure of the work: the guarded write tells whose it is
-        await asyncio.gather(beat, return_exceptions=True)
+        starting.cancel()
+        for beat in beats:
+            beat.cancel()
+            # a beat that failed is no failure of the work: the guarded write tells whose it is
+            await asyncio.gather(beat, return_exceptions=True)
 
 
 async def release(parts: Parts, table: Table, row_id: str, epoch: int) -> None:
@@ -108,10 +115,9 @@ async def _renew(parts: Parts, table: Table, row_id: str, epoch: int) -> None:
 
 async def _beat(renew: Callable[[], Awaitable[object]], every: float) -> None:
     while True:
-        # the machine's time: a test's clock would run away under a loop that sleeps on it
-        await asyncio.sleep(every)
         try:
             await renew()
         except LedgerUnavailableError as error:
             # it may be back before the claim runs out
             log.warning("a claim could not be renewed: %s", error)
+        await asyncio.sleep(every)

@@ -18,19 +18,25 @@ SMALL = 64 * 1024
 
 
 async def save(stream: AsyncIterator[bytes], path: Path) -> None:
-    """Write all of the stream.  A failure leaves what had come until then."""
-    file: IO[bytes] = await asyncio.to_thread(path.open, "wb")
+    """Write all of the stream.  A failure leaves some of what had come until then, or no file."""
+    file: IO[bytes] | None = None
     buffer = bytearray()
     try:
         async with aclosing(stream) as pieces:  # type: ignore[type-var]  # drivers give generators
             async for piece in pieces:
                 buffer += piece
                 if len(buffer) >= WRITE:
+                    if file is None:
+                        file = await asyncio.to_thread(path.open, "wb")
                     await asyncio.to_thread(file.write, bytes(buffer))
                     buffer.clear()
-        if len(buffer) > SMALL:
-            await asyncio.to_thread(file.write, bytes(buffer))
-        else:
+        small = len(buffer) <= SMALL
+        if file is None:
+            file = path.open("wb") if small else await asyncio.to_thread(path.open, "wb")
+        if small:
             file.write(buffer)
+        else:
+            await asyncio.to_thread(file.write, bytes(buffer))
     finally:
-        file.close()
+        if file is not None:
+            file.close()

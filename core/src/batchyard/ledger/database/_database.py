@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from sqlalchemy import Select, Table
+from sqlalchemy import ColumnElement, Select, Table, UnaryExpression
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.operators import custom_op
 
 from batchyard.drivers import SystemClock
 from batchyard.effects import Clock
@@ -31,6 +32,7 @@ from batchyard.ledger.database._schema import bring_up_to_date, check_schema, ve
 __all__ = ["Database"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
@@ -144,6 +146,18 @@ class Database:
         On SQLite there is no other transaction that writes.
         """
         return rows.with_for_update(skip_locked=True) if self.postgres else rows
+
+    def tested(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """A column that rows are tested by, and never found by.
+
+        For conditions beside a list of ids.  SQLite takes each indexed column that is
+        compared to leave ten rows, and would read all jobs of a state rather than look
+        a hundred ids up (https://sqlite.org/optoverview.html, "Disqualifying WHERE
+        Clause Terms Using Unary +").  Postgres counts what there is.
+        """
+        if self.postgres:
+            return column
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 class _Turn:

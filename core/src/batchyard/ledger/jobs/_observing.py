@@ -105,7 +105,9 @@ async def observed_alike(parts: Parts, same: Sequence[JobRecord]) -> None:
     unasked = tuple_(jobs.c.id, jobs.c.next_at).in_([(one.id, one.next_at) for one in same])
     statement = (
         update(jobs)
-        .where(unasked, jobs.c.state == "tracking")
+        # by the id alone too, which is what there is an index of
+        .where(jobs.c.id.in_([one.id for one in same]), unasked)
+        .where(parts.db.tested(jobs.c.state) == "tracking")
         .values(observed_at=now, missing_since=None, reason=None, attempts=0, next_at=again)
     )
     async with parts.db.writing() as connection:

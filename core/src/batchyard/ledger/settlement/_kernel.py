@@ -87,7 +87,8 @@ def _digested(written: Written, paths: FilePaths, task: SettleTask) -> Written:
     if not task.digests:
         return written
     sha256 = hashlib.sha256()
-    with ResultContent(paths.content, paths.offsets) as content:
-        for block in content.read():
-            sha256.update(block)
+    if written.lines:
+        with ResultContent(paths.content, paths.offsets) as content:
+            for block in content.read():
+                sha256.update(block)
     return replace(written, digest=sha256.hexdigest())

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 from batchyard.ledger.settlement._offsets import MADE, OffsetsWriter
 from batchyard.ledger.settlement._sources import Source
@@ -22,17 +23,14 @@ class ResultFile:
     """One result file and its index.  Rows are added in the order of the input.
 
     Where all that it is to hold is one downloaded file, it *is* that file, and
-    only the index is written: ``linked``.
+    only the index is written: ``linked``.  Neither is there without a row.
     """
 
     def __init__(self, paths: FilePaths, linked: Source | None, scope: ExitStack) -> None:
         self.linked = linked
-        if linked is not None:
-            _link(linked.path, paths.content)
-        else:
-            self._content = scope.enter_context(paths.content.open("wb", buffering=WRITE))
-        self._offsets_file = scope.enter_context(paths.offsets.open("wb", buffering=WRITE))
-        self._offsets = OffsetsWriter(self._offsets_file)
+        self._paths = paths
+        self._scope = scope
+        self._opened: OffsetsWriter | None = None
         # rows that lie side by side are copied as one
         self._from: Source | None = None
         self._start = self._end = 0
@@ -41,15 +39,16 @@ class ResultFile:
         self, numbers: Iterable[int], offsets: Sequence[int], lengths: Sequence[int], code: int
     ) -> None:
         """Many rows of the linked file."""
-        self._offsets.add_all(numbers, offsets, lengths, code)
+        self._offsets().add_all(numbers, offsets, lengths, code)
 
     def add(self, number: int, source: Source, place: tuple[int, int], code: int) -> None:
         """A row of a downloaded file, byte for byte."""
         offset, length = place
+        offsets = self._offsets()
         if self.linked is not None:
-            self._offsets.add(number, offset, length, code)
+            offsets.add(number, offset, length, code)
             return
-        self._offsets.add(number, self._offsets.bytes, length, code)
+        offsets.add(number, offsets.bytes, length, code)
         if source is not self._from or offset != self._end:
             self._copy()
             self._from, self._start = source, offset
@@ -58,16 +57,34 @@ class ResultFile:
     def add_made(self, number: int, data: bytes, code: int) -> None:
         """A row that no downloaded file has."""
         self._copy()
-        self._offsets.add(number, self._offsets.bytes, len(data), code | MADE)
+        offsets = self._offsets()
+        offsets.add(number, offsets.bytes, len(data), code | MADE)
         self._content.write(data + b"\n")
 
     def finish(self) -> Written:
         self._copy()
-        self._offsets.finish()
+        offsets = self._opened
+        if offsets is None:
+            return Written(0, 0)
+        offsets.finish()
         self._offsets_file.flush()
         if self.linked is None:
             self._content.flush()
-        return Written(self._offsets.bytes, self._offsets.count)
+        return Written(offsets.bytes, offsets.count)
+
+    def _offsets(self) -> OffsetsWriter:
+        """The index; with the first row both files are made."""
+        if self._opened is None:
+            if self.linked is not None:
+                _link(self.linked.path, self._paths.content)
+            else:
+                self._content = self._open(self._paths.content)
+            self._offsets_file = self._open(self._paths.offsets)
+            self._opened = OffsetsWriter(self._offsets_file)
+        return self._opened
+
+    def _open(self, path: Path) -> BinaryIO:
+        return self._scope.enter_context(path.open("wb", buffering=WRITE))
 
     def _copy(self) -> None:
         source, self._from = self._from, None

@@ -113,7 +113,7 @@ def _difference(known: Receipt, whole: Receipt, number: int) -> Receipt:
 async def _write(parts: Parts, batch: BatchRecord, counted: Counted, receipt: Receipt) -> None:
     output = new_id("file-") if counted.settled.output.lines else None
     errors = new_id("file-") if counted.settled.errors.lines else None
-    await asyncio.to_thread(keep, parts.store, counted, output, errors)
+    await keep(parts, counted, output, errors)
     old = [one for one in (batch.output_file_id, batch.error_file_id) if one is not None]
     async with transaction(parts) as tx:
         values: dict[str, Any] = settled_values(counted.settled, output, errors)

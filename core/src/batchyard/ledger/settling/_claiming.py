@@ -28,7 +28,7 @@ async def claim_all(parts: Parts, ids: Sequence[str]) -> list[Claimed | None]:
     now = parts.now()
     due = (
         batches.c.id.in_(ids),
-        batches.c.phase == "ended",
+        parts.db.tested(batches.c.phase) == "ended",
         or_(batches.c.next_at.is_(None), batches.c.next_at <= now),
         or_(batches.c.lease_until.is_(None), batches.c.lease_until <= now),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from batchyard.ledger.parts import Parts
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.settlement import FilePaths, JobFiles, Settled, SettleTask, run_settle
 from batchyard.ledger.settling._fetching import Fetched, fetch
-from batchyard.ledger.store import Store, StoreMissingError
+from batchyard.ledger.store import Store, StoreError, StoreMissingError
 from batchyard.lines import index_results
 
 __all__ = ["Counted", "count", "keep"]
@@ -103,9 +103,22 @@ async def _carried(
     return tuple(carried)
 
 
-def keep(store: Store, counted: Counted, output: str | None, errors: str | None) -> None:
-    """Make the files the store's, with their offsets.  It blocks."""
-    for paths, file_id in ((counted.output, output), (counted.errors, errors)):
-        if file_id is not None:
-            parts = {"content.jsonl": paths.content, "offsets.index": paths.offsets}
-            store.adopt(file_id, parts)
+async def keep(parts: Parts, counted: Counted, output: str | None, errors: str | None) -> None:
+    """Make the files the store's, with their offsets, together with those of other batches."""
+    files = {
+        file_id: {"content.jsonl": paths.content, "offsets.index": paths.offsets}
+        for paths, file_id in ((counted.output, output), (counted.errors, errors))
+        if file_id is not None
+    }
+    refused = await parts.grouped(_keep_all, files) if files else {}
+    for error in refused.values():
+        raise error
+
+
+async def _keep_all(
+    parts: Parts, each: Sequence[Mapping[str, Mapping[str, Path]]]
+) -> list[dict[str, StoreError]]:
+    """Of each, what the store refused."""
+    whole = {file_id: paths for files in each for file_id, paths in files.items()}
+    refused = await asyncio.to_thread(parts.store.adopt, whole)
+    return [{one: refused[one] for one in files if one in refused} for files in each]

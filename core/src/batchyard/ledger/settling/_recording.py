@@ -51,17 +51,20 @@ async def record_all(parts: Parts, found: Sequence[Settlement]) -> list[bool]:
     Fenced by the epoch of the claim, and by the key of the settlement.
     """
     async with transaction(parts) as tx:
-        held = await _still_held(tx, found)
+        held = await _still_held(parts, tx, found)
         ours = [one for one in found if held.get(one.batch.id) == one.batch.epoch]
         if ours:
             await _write(tx, ours)
     return [held.get(one.batch.id) == one.batch.epoch for one in found]
 
 
-async def _still_held(tx: Transaction, found: Sequence[Settlement]) -> dict[str, int]:
+async def _still_held(parts: Parts, tx: Transaction, found: Sequence[Settlement]) -> dict[str, int]:
     query = (
         select(batches.c.id, batches.c.epoch)
-        .where(batches.c.id.in_([one.batch.id for one in found]), batches.c.phase == "ended")
+        .where(
+            batches.c.id.in_([one.batch.id for one in found]),
+            parts.db.tested(batches.c.phase) == "ended",
+        )
         .order_by(batches.c.id)
         .with_for_update()
     )

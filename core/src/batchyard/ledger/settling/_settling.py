@@ -72,7 +72,7 @@ async def _settle(parts: Parts, claimed: Claimed) -> bool:
         receipt = receipt_for(parts, batch, jobs, counted.settled)
         output = new_id("file-") if counted.settled.output.lines else None
         errors = new_id("file-") if counted.settled.errors.lines else None
-        await asyncio.to_thread(keep, parts.store, counted, output, errors)
+        await keep(parts, counted, output, errors)
     found = Settlement(batch, counted.settled, receipt, output, errors)
     # where it fails or is cut off the record may have been made: then the files are its own
     recorded = await parts.grouped(record_all, found)

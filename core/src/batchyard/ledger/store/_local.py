@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,22 +54,23 @@ class LocalStore:
                 with telling("keep", name):
                     self._adopt(path, target)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
-    def adopt(self, id_: str, parts: Mapping[str, Path]) -> None:
-        target = self._root / checked_id(id_)
-        folder = self._new_folder(id_)
-        try:
-            with telling("keep", id_):
-                for part, path in parts.items():
-                    _sync_file(path)
-                    path.replace(folder / self._path(f"{id_}/{part}").name)
-                _sync_folder(folder)
-                # one rename: the id has all its parts, or is not there
-                folder.rename(target)
-                _sync_folder(self._root)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def adopt(self, many: Mapping[str, Mapping[str, Path]]) -> Mapping[str, StoreError]:
+        refused: dict[str, StoreError] = {}
+        for id_, parts in many.items():
+            try:
+                self._adopt_id(id_, parts)
+            except StoreError as error:
+                refused[id_] = error
+        if len(refused) < len(many):
+            try:
+                # once for all of them: none is told of before
+                with telling("keep", next(iter(many))):
+                    _sync_folder(self._root)
+            except StoreError as error:
+                refused = dict.fromkeys(many, error)
+        return refused
 
     def open(self, name: str) -> BinaryIO:
         with telling("read", name):
@@ -92,7 +93,7 @@ class LocalStore:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         if prefix:
@@ -111,7 +112,7 @@ class LocalStore:
         doomed = self._new_folder(prefix)
         with telling("delete", prefix), suppress(FileNotFoundError):
             folder.rename(doomed / prefix)
-        shutil.rmtree(doomed, ignore_errors=True)
+        _remove(doomed)
         _sync_folder(self._root)
 
     def sweep(self, before: float) -> None:
@@ -129,10 +130,30 @@ class LocalStore:
                 yield f"{id_}/{part.name}"
 
     def _new_folder(self, name: str) -> Path:
+        folder = self._unfinished / secrets.token_hex(8)
         with telling("make room for", name):
-            for folder in (self._root, self._unfinished):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(dir=self._unfinished))
+            try:
+                folder.mkdir(mode=0o700)
+            except FileNotFoundError:
+                for parent in (self._root, self._unfinished):
+                    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.mkdir(mode=0o700)
+        return folder
+
+    def _adopt_id(self, id_: str, parts: Mapping[str, Path]) -> None:
+        target = self._root / checked_id(id_)
+        folder = self._new_folder(id_)
+        try:
+            with telling("keep", id_):
+                for part, path in parts.items():
+                    _sync_file(path)
+                    path.replace(folder / self._path(f"{id_}/{part}").name)
+                _sync_folder(folder)
+                # one rename: the id has all its parts, or is not there
+                folder.rename(target)
+        except BaseException:
+            _remove(folder)
+            raise
 
     def _adopt(self, path: Path, target: Path) -> None:
         """Give *path* its name, so that both survive a power cut."""
@@ -166,8 +187,19 @@ def _last_change(folder: Path) -> float:
     return max(times)
 
 
+def _remove(folder: Path) -> None:
+    """The folder and what is in it, as far as that can be removed."""
+    try:
+        # by far the most have a few files and nothing else, and rmtree takes its time
+        for name in os.listdir(folder):  # noqa: PTH208 - pathlib's makes a path of each
+            os.unlink(f"{folder}/{name}")  # noqa: PTH108 - likewise
+        folder.rmdir()
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         os.fsync(file.fileno())
 
 

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from batchyard.ledger.store._names import StoreError
+
 __all__ = ["Store"]
 
 
@@ -44,8 +46,12 @@ class Store(Protocol):
         """
         ...
 
-    def adopt(self, id_: str, parts: Mapping[str, Path]) -> None:
-        """Make files of a scratch folder parts of a new id: all of them, on the disk, or none."""
+    def adopt(self, many: Mapping[str, Mapping[str, Path]]) -> Mapping[str, StoreError]:
+        """Make files of scratch folders parts of new ids: of each all, on the disk, or none.
+
+        Takes many, which together need less of the disk than one by one.  Returns those
+        that could not be kept, and why; the others are there.
+        """
         ...
 
     def scratch(self) -> AbstractContextManager[Path]:

@@ -48,7 +48,9 @@ async def _due_all(parts: Parts, ids: Sequence[str]) -> list[_Due]:
     now = parts.now()
     found = {batch_id: _Due() for batch_id in ids}
     unsent = select(jobs).where(
-        jobs.c.batch_id.in_(found), jobs.c.state.in_(UNSENT), jobs.c.next_at <= now
+        jobs.c.batch_id.in_(found),
+        parts.db.tested(jobs.c.state).in_(UNSENT),
+        jobs.c.next_at <= now,
     )
     ended = select(batches.c.id, batches.c.phase).where(
         batches.c.id.in_(found), batches.c.next_at <= now

@@ -115,7 +115,7 @@ async def _tracked(parts: Parts, account: str, ids: Sequence[str]) -> list[JobRe
         select(jobs)
         .join(batches, batches.c.id == jobs.c.batch_id)
         .where(jobs.c.account == account, jobs.c.provider_batch_id.in_(ids))
-        .where(jobs.c.state == "tracking", ~stopping)
+        .where(parts.db.tested(jobs.c.state) == "tracking", ~stopping)
     )
     async with parts.db.reading() as connection:
         return [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
