@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Page,
         PageRequest,
         Ref,
+        StagedInputs,
         Usage,
     )
 
@@ -245,7 +246,8 @@ class ProviderSpec:
         """What a create with *marker* left behind, if anything.
 
         ``input_file`` is given when it was uploaded for this one batch: then a
-        batch of that file is it, marked or not.  ``since`` is as for
+        batch of that file is it, marked or not, but for one that was
+        ``refused_for_now``: nothing was made by that create.  ``since`` is as for
         :meth:`find_file`.  Raises ``AmbiguousCreateError`` when it cannot tell.
 
         Example::
@@ -326,6 +328,25 @@ class ProviderSpec:
                 @hookimpl
                 def billing(self, model, requested):
                     return Billing(self.deployments.get(requested, model), region="eu")
+        """
+
+    @hookspec(firstresult=True)
+    def staged_inputs(self) -> StagedInputs:  # type: ignore[empty-body]
+        """What becomes of the files that were uploaded for batches, once those are settled.
+
+        ``"delete"`` has the ledger delete them, by :meth:`delete_file`; ``"keep"``,
+        which is so without the hook, leaves them to the provider's own expiry.
+
+        Example::
+
+            from batchyard.hookspecs import hookimpl
+
+            class Example:
+                tidy = True
+
+                @hookimpl
+                def staged_inputs(self):
+                    return "delete" if self.tidy else "keep"
         """
 
     @hookspec(firstresult=True)

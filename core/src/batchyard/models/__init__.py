@@ -21,6 +21,7 @@ from batchyard.models._calls import (
     Limits,
     PageRequest,
     Ref,
+    StagedInputs,
 )
 from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
 from batchyard.models._files import FileDeleted, FileObject, Page
@@ -69,5 +70,6 @@ __all__ = [
     "RequestCounts",
     "RequestEvent",
     "Totals",
+    "StagedInputs",
     "Usage",
 ]

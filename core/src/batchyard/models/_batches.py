@@ -100,7 +100,10 @@ class Batch(ObjectModel):
     A status that is none of OpenAI's eight is kept as it came and counts as
     "still running".  ``provider_state`` is opaque, JSON, and not part of the dump.
     ``tracked_by`` says, of a batch that was just created in tracked mode, who
-    follows it to its end; it is not part of the dump either.
+    follows it to its end; it is not part of the dump either.  ``refused_for_now``
+    of a failed one says that nothing of it was carried out, for want of room in
+    the provider's queue, and that the same create may succeed later: tracked
+    mode sends it again.  Providers set it; it is never read from a reply.
     """
 
     id: str = Field(min_length=1)
@@ -126,6 +129,9 @@ class Batch(ObjectModel):
     usage: Lenient[BatchUsage] = None
     metadata: Strings = None
     tracked_by: str | None = Field(default=None, exclude=True)
+    refused_for_now: Annotated[bool, BeforeValidator(lambda value: value is True)] = Field(
+        default=False, exclude=True
+    )
     provider_state: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
 
     @property

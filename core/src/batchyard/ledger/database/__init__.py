@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from batchyard.ledger.database._database import Database
-from batchyard.ledger.database._leases import live_leases, release_lease, renew_lease, take_lease
+from batchyard.ledger.database._leases import (
+    leases_until,
+    live_leases,
+    release_lease,
+    renew_lease,
+    take_lease,
+)
 from batchyard.ledger.database._status import Schema, migrate, schema_of
 
 __all__ = [
     "Database",
     "Schema",
+    "leases_until",
     "live_leases",
     "migrate",
     "release_lease",
