@@ -47,9 +47,7 @@ async def tidy_later(tx: Transaction, job_ids: Sequence[str]) -> None:
     """Have the files of these jobs deleted."""
     if job_ids:
         ended = (jobs.c.id.in_(job_ids), jobs.c.state == "ended")
-        await tx.connection.execute(
-            update(jobs).where(*ended).values(next_at=tx.now(), attempts=0)
-        )
+        await tx.connection.execute(update(jobs).where(*ended).values(next_at=tx.now(), attempts=0))
 
 
 async def tidy(parts: Parts) -> int:

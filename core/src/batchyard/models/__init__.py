@@ -69,7 +69,7 @@ __all__ = [
     "Ref",
     "RequestCounts",
     "RequestEvent",
-    "Totals",
     "StagedInputs",
+    "Totals",
     "Usage",
 ]

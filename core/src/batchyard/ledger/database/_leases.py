@@ -53,7 +53,9 @@ async def leases_until(db: Database, prefix: str) -> dict[str, float]:
     wanted = select(leases.c.name, leases.c.until).where(named, leases.c.until > db.clock.now())
     async with db.reading() as conn:
         # SQLite's LIKE is blind to case
-        return {name: until for name, until in await conn.execute(wanted) if name.startswith(prefix)}
+        return {
+            name: until for name, until in await conn.execute(wanted) if name.startswith(prefix)
+        }
 
 
 async def _set_until(db: Database, name: str, holder: str, epoch: int, until: float) -> bool:

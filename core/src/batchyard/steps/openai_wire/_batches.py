@@ -16,7 +16,14 @@ from batchyard.steps.openai_wire._markers import marked, marker_of, unmarked
 from batchyard.steps.openai_wire._refused import full, judged
 from batchyard.steps.openai_wire._wire import Wire
 
-__all__ = ["cancel_batch", "create_batch", "find_batch", "list_batches", "retrieve_batch"]
+__all__ = [
+    "cancel_batch",
+    "create_batch",
+    "find_batch",
+    "list_batches",
+    "retrieve_batch",
+    "seek_batch",
+]
 
 
 async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
@@ -39,7 +46,7 @@ async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
     async def find(since: float) -> Batch | None:
         if marker is not None:
             return await find_batch(wire, call, marker, None, since)
-        return await _find(wire, call, lambda one: _alike(one, body), since)
+        return await seek_batch(wire, call, lambda one: _alike(one, body), since)
 
     window = max(AMBIGUITY, call.timeout or wire.create_timeout)
     return _shown(await create_once(send, find, wire.backoff(call), window))
@@ -122,13 +129,17 @@ async def find_batch(
         of_file = input_file is not None and one.input_file_id == input_file.id
         return marker_of(one) == marker or of_file
 
-    found = await _find(wire, call, matches, since)
+    found = await seek_batch(wire, call, matches, since)
     return None if found is None else _shown(found)
 
 
-async def _find(
+async def seek_batch(
     wire: Wire, call: Call, matches: Callable[[Batch], bool], since: float | None
 ) -> Batch | None:
+    """The batch that matches, of those made at *since* or later; its metadata as they are.
+
+    Of two the older.  Raises :class:`~batchyard.errors.AmbiguousCreateError` when it cannot tell.
+    """
     first = PageRequest(limit=100)
     async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
         return await sought(listed, lambda one: matches(one) and not full(one), since)
