@@ -40,7 +40,7 @@ from batchyard.config import LedgerSettings
 from batchyard.drivers import AsyncDriver
 from batchyard.effects import Stream
 from batchyard.hookspecs import hookimpl
-from batchyard.ledger import Ledger, Served, Setup
+from batchyard.ledger import FileOrder, Ledger, Served, Setup
 from batchyard.ledger.tables import batches, files, jobs
 from batchyard.models import Call, Ref
 from batchyard.registry import Account, Registry
@@ -240,7 +240,7 @@ async def settle(url: str, folder: Path, count: int) -> str:
     account = Account(ACCOUNT, "openai", Instant(output))
     async with opened(url, folder, account) as ledger:
         source = BytesSource(b"".join(map(request_line, range(2))))
-        file = await ledger.create_file(source, "two.jsonl")
+        file = await ledger.create_file(source, FileOrder("two.jsonl"))
         now = time.time()
         batch = {
             "phase": "ended",

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from sqlalchemy import func, select
 
-from batchyard.ledger import BatchOrder, Ledger
+from batchyard.ledger import BatchOrder, FileOrder, Ledger
 from batchyard.ledger.tables import batches, deliveries, events, jobs, settlements
 from batchyard.registry import Registry
 from batchyard.steps import BytesSource
@@ -206,7 +206,7 @@ async def _create_all(ledger: Ledger, trial: Trial, figures: Figures) -> None:
         model = "no-such-model" if luck < BAD else MODELS[provider]
         async with turn:
             content = chat_lines(lines, prefix=f"{number}", model=model)
-            file = await ledger.create_file(BytesSource(content), f"{number}.jsonl")
+            file = await ledger.create_file(BytesSource(content), FileOrder(f"{number}.jsonl"))
             order = BatchOrder(file.id, CHAT, account=provider, idempotency_key=str(number))
             batch = await ledger.create_batch(order)
             figures.lines += lines

@@ -15,7 +15,7 @@ from batchyard.config import LedgerSettings
 from batchyard.drivers import AsyncDriver
 from batchyard.emulators.openai_wire import OpenAIWireEmulator
 from batchyard.events import from_json
-from batchyard.ledger import BatchOrder, Ledger, Served, Setup
+from batchyard.ledger import BatchOrder, FileOrder, Ledger, Served, Setup
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.tables import batches, events, jobs
 from batchyard.models import Batch, BatchEvent, ExpiresAfter, Identity
@@ -106,7 +106,7 @@ async def created(
 ) -> Batch:
     """A new batch of so many requests, or of these."""
     content = lines if isinstance(lines, bytes) else chat_lines(lines)
-    file = await ledger.create_file(BytesSource(content), "in.jsonl", who=who)
+    file = await ledger.create_file(BytesSource(content), FileOrder("in.jsonl"), who=who)
     return await ledger.create_batch(BatchOrder(file.id, endpoint, **order), who=who)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from batchyard.errors import ConflictError, IdempotencyError, InputError, NotFoundError
 from batchyard.hookspecs import Verdict, hookimpl
-from batchyard.ledger import BatchOrder, Ledger
+from batchyard.ledger import BatchOrder, FileOrder, Ledger
 from batchyard.models import BatchRequest, Identity, PageRequest
 from batchyard.steps import BytesSource
 from tests.client.requests import chat_lines
@@ -31,7 +31,7 @@ BOB = Identity("bob")
 
 
 async def staged(ledger: Ledger, content: bytes, who: Identity = ALICE) -> str:
-    return (await ledger.create_file(BytesSource(content), "in.jsonl", who=who)).id
+    return (await ledger.create_file(BytesSource(content), FileOrder("in.jsonl"), who=who)).id
 
 
 async def test_a_file_that_needs_two_jobs_is_refused(place: Place) -> None:
@@ -75,7 +75,9 @@ async def test_what_does_not_fit_the_file_or_the_api_is_refused(place: Place) ->
             assert refused.value.status_hint == 400
             assert refused.value.param == param
             assert code is None or refused.value.code == code
-        other = await ledger.create_file(BytesSource(b"a story"), "story.txt", "user_data")
+        other = await ledger.create_file(
+            BytesSource(b"a story"), FileOrder("story.txt", "user_data")
+        )
         with pytest.raises(InputError, match="user_data"):
             await ledger.create_batch(BatchOrder(other.id, CHAT))
         with pytest.raises(NotFoundError) as absent:

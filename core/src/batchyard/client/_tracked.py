@@ -89,11 +89,12 @@ async def create_file(
     filename: str | None,
     expires_after: ExpiresAfter | None,
 ) -> FileObject:
+    from batchyard.ledger import FileOrder  # noqa: PLC0415 - needs an extra
+
     source, name = await asyncio.to_thread(named_source, file)
     ledger = await desk.ledger()
-    return await ledger.create_file(
-        source, filename or name, purpose, expires_after=expires_after, who=desk.who
-    )
+    order = FileOrder(filename or name, purpose, expires_after)
+    return await ledger.create_file(source, order, who=desk.who)
 
 
 async def retrieve_file(desk: Place, file_id: str) -> FileObject:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from batchyard.config._accounts import AccountSettings, resolve
 from batchyard.config._configuration import AccountTable, Configuration, Table
+from batchyard.config._gateway import MASTER_KEY, GatewaySettings, resolve_gateway
 from batchyard.config._ledger import LedgerSettings, configured_ledger, resolve_ledger
 from batchyard.config._loading import load
 from batchyard.config._masking import masked
@@ -28,10 +29,12 @@ from batchyard.config._references import is_reference
 __all__ = [
     "FILE_NAME",
     "FILE_VARIABLE",
+    "MASTER_KEY",
     "AccountSettings",
     "AccountTable",
     "Configuration",
     "GateSettings",
+    "GatewaySettings",
     "LedgerSettings",
     "PriceSettings",
     "SinkSettings",
@@ -47,6 +50,7 @@ __all__ = [
     "masked",
     "resolve",
     "resolve_gates",
+    "resolve_gateway",
     "resolve_ledger",
     "resolve_prices",
     "resolve_sinks",

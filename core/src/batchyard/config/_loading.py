@@ -24,7 +24,7 @@ Called = Callable[[Location], str]
 NAMED = {"accounts": "api_key", "gates": "gate", "sinks": "sink"}
 """Tables of which there may be several, each with a setting to show how it is written."""
 
-SINGLE = {"ledger": "url", "prices": "litellm_file"}
+SINGLE = {"gateway": "port", "ledger": "url", "prices": "litellm_file"}
 
 SETTINGS = ("default_account", *NAMED, *SINGLE)
 

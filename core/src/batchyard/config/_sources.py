@@ -45,6 +45,7 @@ class Shape(BaseSettings):
     accounts: dict[str, dict[str, Any]] = {}
     sinks: dict[str, dict[str, Any]] = {}
     gates: dict[str, dict[str, Any]] = {}
+    gateway: dict[str, Any] = {}
     ledger: dict[str, Any] = {}
     prices: dict[str, Any] = {}
 

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from batchyard.ledger._ledger import Ledger
     from batchyard.ledger.accounts import Accounts, Served
     from batchyard.ledger.batches import BatchOrder
+    from batchyard.ledger.files import FileOrder
     from batchyard.ledger.opening import Setup
 
-__all__ = ["Accounts", "BatchOrder", "Ledger", "Served", "Setup"]
+__all__ = ["Accounts", "BatchOrder", "FileOrder", "Ledger", "Served", "Setup"]
 
 _HOMES = {
     "Accounts": "accounts",
     "BatchOrder": "batches",
+    "FileOrder": "files",
     "Ledger": "_ledger",
     "Served": "accounts",
     "Setup": "opening",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Self
+
+from sqlalchemy import select
 
 from batchyard.config import LedgerSettings
 from batchyard.errors import NotFinishedError
 from batchyard.ledger import batches, files
 from batchyard.ledger.adopting import adopt, rebuild
 from batchyard.ledger.batches import BatchOrder
+from batchyard.ledger.files import FileOrder, Received
 from batchyard.ledger.opening import Setup, open_parts
 from batchyard.ledger.outbox import Outbox
 from batchyard.ledger.parts import Parts
@@ -19,12 +23,12 @@ from batchyard.ledger.receipts import combined, read
 from batchyard.ledger.records import BatchRecord, FileRecord
 from batchyard.ledger.settlement import Joined, joined
 from batchyard.ledger.settling import reprice
-from batchyard.ledger.store import StoreMissingError
+from batchyard.ledger.staging import Arriving
+from batchyard.ledger.store import Store, StoreMissingError
 from batchyard.ledger.tracker import Tracker, follower_of
 from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
-    ExpiresAfter,
     FileDeleted,
     FileObject,
     Identity,
@@ -72,24 +76,30 @@ class Ledger:
     ) -> None:
         await self._scope.aclose()
 
-    async def create_file(
+    async def check(self) -> None:
+        """Raise :class:`LedgerUnavailableError` or a ``StoreError`` if either cannot be reached."""
+        async with self.parts.db.reading() as connection:
+            await connection.execute(select(1))
+        await asyncio.to_thread(_reach, self.parts.store)
+
+    async def receive_file(
         self,
-        source: Source,
-        filename: str,
-        purpose: str = "batch",
+        source: Source | Arriving,
         *,
-        expires_after: ExpiresAfter | None = None,
-        who: Identity = NOBODY,
+        models: Collection[str] | None = None,
+        max_bytes: int | None = None,
+    ) -> Received:
+        """Check and store a file for a batch that is yet to be created, or discarded."""
+        return await files.receive(self.parts, source, models=models, max_bytes=max_bytes)
+
+    async def discard_file(self, received: Received) -> None:
+        await files.discard(self.parts, received)
+
+    async def create_file(
+        self, source: Source | Received, order: FileOrder, *, who: Identity = NOBODY
     ) -> FileObject:
         """Check and stage a file; see :func:`batchyard.ledger.files.create`."""
-        return await files.create(
-            self.parts,
-            who,
-            source,
-            filename=filename,
-            purpose=purpose,
-            expires_after=expires_after,
-        )
+        return await files.create(self.parts, who, source, order)
 
     async def retrieve_file(self, file_id: str, *, owner: str | None = None) -> FileObject:
         return files.file_of(await self.file(file_id, owner=owner))
@@ -204,3 +214,8 @@ class Ledger:
         except StoreMissingError:
             path = None
         return joined(path, contents)
+
+
+def _reach(store: Store) -> None:
+    with store.scratch():
+        """A folder that is made and gone again tells that others can be."""

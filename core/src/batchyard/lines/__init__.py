@@ -6,7 +6,7 @@ than a block and a line.
 
 from __future__ import annotations
 
-from batchyard.lines._check import FileCheck, check_file, check_source
+from batchyard.lines._check import FileCheck, check_arriving, check_file, check_source
 from batchyard.lines._entries import hash_id, hash_ids
 from batchyard.lines._index import LineIndex
 from batchyard.lines._index_writer import IndexInfo, LineIndexWriter
@@ -57,6 +57,7 @@ __all__ = [
     "ResultLine",
     "ResultResponse",
     "blocks",
+    "check_arriving",
     "check_file",
     "check_source",
     "count_lines",

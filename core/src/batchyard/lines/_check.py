@@ -20,7 +20,7 @@ from batchyard.lines._split import BOM, PIECE, lines_in, pieces
 from batchyard.models import Limits
 from batchyard.sources import Source
 
-__all__ = ["FileCheck", "check_file", "check_source"]
+__all__ = ["FileCheck", "check_arriving", "check_file", "check_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,32 @@ def check_file(
         # an index tells which ids are the same, without holding them in memory
         with tempfile.TemporaryDirectory(prefix="batchyard-") as folder:
             return _check_with_index(file, Path(folder, "index"), rules)
+
+
+def check_arriving(
+    chunks: Iterable[bytes],
+    content: StrPath,
+    index_path: StrPath,
+    *,
+    models: Collection[str] | None = None,
+) -> FileCheck:
+    """What :func:`check_file` finds, of a body that is written to *content* as it passes by.
+
+    One pass, with the body's digest and its line index.  *content* is left there
+    also where there are problems.  Raises :class:`BatchyardError` where it cannot
+    be written.
+    """
+    rules = _Rules(Limits(), models, digest=True)
+    with Path(content).open("w+b", buffering=0) as file:
+        return _check_with_index(file, Path(index_path), rules, _kept(chunks, file))
+
+
+def _kept(chunks: Iterable[bytes], file: BinaryIO) -> Iterator[bytes]:
+    for chunk in chunks:
+        left = memoryview(chunk)
+        while left:
+            left = left[file.write(left) :]
+        yield chunk
 
 
 def check_source(
@@ -165,10 +191,13 @@ def _check_without_index(chunks: Iterable[bytes], rules: _Rules) -> FileCheck | 
     return check.result([], 0) if ids.all_differ else None
 
 
-def _check_with_index(file: BinaryIO, index_path: Path, rules: _Rules) -> FileCheck:
+def _check_with_index(
+    file: BinaryIO, index_path: Path, rules: _Rules, chunks: Iterable[bytes] | None = None
+) -> FileCheck:
+    """Of the file as it is, or of *chunks* that come to be its content."""
     file.seek(0)
     with LineIndexWriter(index_path) as writer:
-        check = _Pass(blocks(file, PIECE), rules, _IndexedIds(writer))
+        check = _Pass(blocks(file, PIECE) if chunks is None else chunks, rules, _IndexedIds(writer))
         writer.finish()
     try:
         with LineIndex.open(index_path) as index:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from batchyard.ledger.files._content import content, opened_results
 from batchyard.ledger.files._deleting import delete
+from batchyard.ledger.files._orders import FileOrder
 from batchyard.ledger.files._reading import file_of, find_file, list_files
-from batchyard.ledger.files._staging import create
+from batchyard.ledger.files._staging import Received, create, discard, receive
 
-__all__ = ["content", "create", "delete", "file_of", "find_file", "list_files", "opened_results"]
+__all__ = [
+    "FileOrder",
+    "Received",
+    "content",
+    "create",
+    "delete",
+    "discard",
+    "file_of",
+    "find_file",
+    "list_files",
+    "opened_results",
+    "receive",
+]

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from batchyard.errors import BatchyardError, InputError, SourceError
 from batchyard.gates import GateChain
+from batchyard.ledger.staging._arriving import Arriving
 from batchyard.ledger.staging._sent import Sent, pass_gates
 from batchyard.ledger.store import Store, StoreError
-from batchyard.lines import FileCheck, LineIndex, check_file
+from batchyard.lines import FileCheck, LineIndex, check_arriving
 from batchyard.sources import Source
 from batchyard.steps import PathSource
 
 __all__ = ["Staged", "stage"]
+
+L = TypeVar("L", int, int | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class _Rules:
 async def stage(  # noqa: PLR0913 - what it goes by is named, and each has a default
     store: Store,
     file_id: str,
-    source: Source,
+    source: Source | Arriving,
     *,
     gates: GateChain | None = None,
     checked: bool = True,
@@ -61,7 +67,8 @@ async def stage(  # noqa: PLR0913 - what it goes by is named, and each has a def
 ) -> Staged:
     """Put a file into the store as *file_id*, if every line is valid; see :class:`Staged`.
 
-    Off the event loop, and in constant memory.  *models* are those that lines
+    Off the event loop, and in constant memory: it is checked as it is written,
+    and a body that arrives (:class:`Arriving`) as it comes.  *models* are those that lines
     may ask for, if not any.  A file that is not *checked* is stored as it is:
     what is no input of batches is nothing for gates either.  A file that is
     refused leaves nothing behind, nor does a call that is cancelled.
@@ -72,13 +79,16 @@ async def stage(  # noqa: PLR0913 - what it goes by is named, and each has a def
     """
     rules = _Rules(gates or GateChain(), checked, max_bytes, models)
     stop = threading.Event()
-    work = asyncio.ensure_future(
-        asyncio.to_thread(_stage, store, file_id, _Abandonable(source, stop), rules)
-    )
+    task = partial(_stage, store, file_id, _Abandonable(source.chunks, source.length, stop), rules)
+    # who sends slowly would keep the threads that everybody else needs
+    arrives = isinstance(source, Arriving)
+    work = asyncio.ensure_future(_in_own_thread(task) if arrives else asyncio.to_thread(task))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         stop.set()
+        if isinstance(source, Arriving):
+            source.fail(SourceError("the upload was given up"))
         # the thread ends at its next block; nobody asks how any more
         with suppress(BatchyardError):
             await work
@@ -86,22 +96,35 @@ async def stage(  # noqa: PLR0913 - what it goes by is named, and each has a def
         raise
 
 
-def _stage(store: Store, file_id: str, source: _Abandonable, rules: _Rules) -> Staged:
+async def _in_own_thread(task: Callable[[], Staged]) -> Staged:
+    done: Future[Staged] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(task())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="batchyard-staging", daemon=True).start()
+    return await asyncio.wrap_future(done)
+
+
+def _stage(store: Store, file_id: str, source: _Abandonable[int | None], rules: _Rules) -> Staged:
     try:
         with ExitStack() as places:
             # the first to be opened is the last to get its name: content comes with all the rest
             content = places.enter_context(store.place(f"{file_id}/content.jsonl"))
-            size, digest = _keep(source, content, rules.max_bytes)
+            body = _whole(source, rules.max_bytes)
             if not rules.checked:
-                return Staged(size, digest)
+                return Staged(*_keep(body, content))
             index = places.enter_context(store.place(f"{file_id}/lines.index"))
-            check = check_file(content, index, models=rules.models)
+            check = check_arriving(body, content, index, models=rules.models)
             check.raise_for_problems()
             sent = None
             if rules.gates.sees_lines or check.has_bom:
                 kept = source.instead(PathSource(content))
                 sent = pass_gates(store, file_id, kept, rules.gates, places)
-            return _staged(check, digest, index, sent)
+            return _staged(check, index, sent)
     except OSError as error:
         store.delete_all(file_id)
         raise StoreError(f"cannot store the file: {error.strerror}") from error
@@ -111,12 +134,12 @@ def _stage(store: Store, file_id: str, source: _Abandonable, rules: _Rules) -> S
         raise
 
 
-def _staged(check: FileCheck, digest: str, index: Path, sent: Sent | None) -> Staged:
+def _staged(check: FileCheck, index: Path, sent: Sent | None) -> Staged:
     with LineIndex.open(index) as lines:
         index_digest = lines.digest()
     return Staged(
         bytes=check.bytes,
-        digest=digest,
+        digest=check.digest or "",
         lines=check.lines,
         refused=0 if sent is None else sent.refused,
         index_digest=index_digest,
@@ -126,19 +149,27 @@ def _staged(check: FileCheck, digest: str, index: Path, sent: Sent | None) -> St
     )
 
 
-def _keep(source: Source, path: Path, max_bytes: int | None) -> tuple[int, str]:
+def _whole(source: _Abandonable[int | None], max_bytes: int | None) -> Iterator[bytes]:
+    """The body, of which there is neither less nor more than was said."""
+    size = 0
+    _fits(source.length or 0, max_bytes)
+    for chunk in source.chunks():
+        size += len(chunk)
+        _fits(size, max_bytes)
+        yield chunk
+    if source.length is not None and size != source.length:
+        raise SourceError(f"the file has {size} bytes, and was said to have {source.length}")
+
+
+def _keep(body: Iterator[bytes], path: Path) -> tuple[int, str]:
     """Write the body to *path*: its length and its SHA-256."""
     size = 0
     sha256 = hashlib.sha256()
-    _fits(source.length, max_bytes)
     with path.open("wb") as file:
-        for chunk in source.chunks():
+        for chunk in body:
             size += len(chunk)
-            _fits(size, max_bytes)
             sha256.update(chunk)
             file.write(chunk)
-    if size != source.length:
-        raise SourceError(f"the file has {size} bytes, and was said to have {source.length}")
     return size, sha256.hexdigest()
 
 
@@ -151,20 +182,22 @@ def _fits(size: int, max_bytes: int | None) -> None:
         )
 
 
-class _Abandonable:
+class _Abandonable(Generic[L]):
     """A body that ends with an error once nobody waits for it any more."""
 
-    def __init__(self, source: Source, stop: threading.Event) -> None:
-        self._source = source
+    def __init__(
+        self, chunks: Callable[[], Iterator[bytes]], length: L, stop: threading.Event
+    ) -> None:
+        self._chunks = chunks
         self._stop = stop
-        self.length = source.length
+        self.length: L = length
 
-    def instead(self, source: Source) -> _Abandonable:
+    def instead(self, source: Source) -> _Abandonable[int]:
         """Another body, given up together with this one."""
-        return _Abandonable(source, self._stop)
+        return _Abandonable(source.chunks, source.length, self._stop)
 
     def chunks(self) -> Iterator[bytes]:
-        for chunk in self._source.chunks():
+        for chunk in self._chunks():
             if self._stop.is_set():
                 raise SourceError("the upload was given up")
             yield chunk

@@ -1,0 +1,28 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from batchyard.config import GatewaySettings
+from batchyard.ledger import Ledger
+
+__all__ = ["Gateway"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """An open ledger, and how it is shown to the world.
+
+    ``following`` follows its batches, unless somebody else does; ``uploads`` are
+    the places for those that arrive.
+    """
+
+    ledger: Ledger
+    settings: GatewaySettings
+    following: asyncio.Task[bool] | None = None
+    uploads: asyncio.Semaphore = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uploads", asyncio.Semaphore(self.settings.max_uploads))

@@ -1,0 +1,175 @@
+"""Files that are uploaded: from the socket through the checks into the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.requests import ClientDisconnect, Request
+
+from batchyard.errors import BatchyardError, InputError, SourceError
+from batchyard.gateway._bodies import pieces_of
+from batchyard.gateway._callers import Caller
+from batchyard.gateway._forms import FormReader
+from batchyard.gateway._gateway import Gateway
+from batchyard.gateway._headers import idempotency_key_of
+from batchyard.ledger import FileOrder
+from batchyard.ledger.files import Received
+from batchyard.ledger.staging import Arriving
+from batchyard.models import ExpiresAfter, FileObject
+
+__all__ = ["uploaded"]
+
+FRAME = 256 * 1024
+"""Bytes that a form may have around its file."""
+
+DRAINED = 64 * 1024 * 1024
+"""Bytes of a refused body that are read on: who still sends does not hear the answer."""
+
+LEAST, MOST = 3600, 2_592_000
+"""Seconds of ``expires_after`` (OpenAI API reference, create file)."""
+
+
+async def uploaded(gateway: Gateway, caller: Caller, request: Request) -> FileObject:
+    """The file that the request brings.  Nothing of a refused one is kept."""
+    _fits(gateway, request)
+    key = idempotency_key_of(request)
+    async with gateway.uploads:
+        received, fields, filename = await _received(gateway, caller, request)
+        try:
+            order = _order(fields, filename, key)
+        except BaseException:
+            await gateway.ledger.discard_file(received)
+            raise
+        return await gateway.ledger.create_file(received, order, who=caller.identity)
+
+
+def _fits(gateway: Gateway, request: Request) -> None:
+    """Refuse what says itself that it is too large, before any of it is read."""
+    length = request.headers.get("content-length", "")
+    most = gateway.settings.max_file_bytes
+    if length.isdigit() and len(length) < 20 and int(length) > most + FRAME:
+        raise _too_large(int(length), most)
+
+
+def _too_large(size: int, most: int) -> InputError:
+    return InputError(
+        f"The file has {size:,} bytes or so, and {most:,} are taken. Split it.",
+        status=413,
+        code="file_too_large",
+        param="file",
+    )
+
+
+async def _received(
+    gateway: Gateway, caller: Caller, request: Request
+) -> tuple[Received, dict[str, str], str]:
+    arriving = Arriving()
+    staging = asyncio.ensure_future(
+        gateway.ledger.receive_file(
+            arriving, models=caller.models, max_bytes=gateway.settings.max_file_bytes
+        )
+    )
+    name = ""
+
+    async def begin(filename: str) -> None:
+        nonlocal name
+        name = checked_name(filename)
+
+    async def take(piece: bytes) -> None:
+        if not await arriving.put(piece):
+            # it was refused before it was whole: the task says why
+            await asyncio.shield(staging)
+
+    reader = FormReader(begin, take)
+    pieces = pieces_of(request, gateway.settings.idle_timeout)
+    async with _given_up_on_failure(gateway, arriving, staging, pieces):
+        await reader.read(request.headers.get("content-type", ""), pieces)
+        arriving.finish()
+        return await staging, reader.fields, name
+
+
+@asynccontextmanager
+async def _given_up_on_failure(
+    gateway: Gateway,
+    arriving: Arriving,
+    staging: asyncio.Future[Received],
+    pieces: AsyncIterator[bytes],
+) -> AsyncIterator[None]:
+    """Leave nothing of a file that did not come to its end, and read on for a refused sender."""
+    try:
+        yield
+    except BaseException as error:
+        arriving.fail(SourceError("the upload broke off"))
+        with suppress(BatchyardError):
+            await gateway.ledger.discard_file(await staging)
+        if isinstance(error, BatchyardError):
+            with suppress(ClientDisconnect, BatchyardError):
+                await _read_on(pieces)
+        raise
+
+
+async def _read_on(pieces: AsyncIterator[bytes]) -> None:
+    """Who still sends does not hear the answer yet."""
+    left = DRAINED
+    async for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            return
+
+
+def checked_name(filename: str) -> str:
+    """The last part of a name, without what no name has.  Raises :class:`InputError`."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    if not name or len(name) > 255 or not name.isprintable():
+        raise InputError(
+            "The file needs a name of at most 255 characters, all of which can be printed.",
+            code="invalid_value",
+            param="file",
+        )
+    return name
+
+
+def _order(fields: dict[str, str], filename: str, key: str | None) -> FileOrder:
+    left = dict(fields)
+    purpose = left.pop("purpose", None)
+    if purpose is None:
+        raise InputError(
+            "Missing required parameter: 'purpose'.",
+            code="missing_required_parameter",
+            param="purpose",
+        )
+    if purpose != "batch":
+        raise InputError(
+            "This gateway takes files for batches: 'purpose' must be 'batch'.",
+            code="invalid_value",
+            param="purpose",
+        )
+    expires = _expires(left)
+    if left:
+        name = next(iter(left))[:100]
+        raise InputError(f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name)
+    return FileOrder(filename, purpose, expires, key)
+
+
+def _expires(fields: dict[str, str]) -> ExpiresAfter | None:
+    """As OpenAI's clients send it: ``expires_after[anchor]`` and ``expires_after[seconds]``."""
+    anchor = fields.pop("expires_after[anchor]", None)
+    seconds = fields.pop("expires_after[seconds]", None)
+    if anchor is None and seconds is None:
+        return None
+    if anchor != "created_at":
+        raise InputError(
+            "'expires_after[anchor]' must be 'created_at'.",
+            code="invalid_value",
+            param="expires_after.anchor",
+        )
+    text = seconds or ""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and LEAST <= int(text) <= MOST):
+        raise InputError(
+            f"'expires_after[seconds]' must be a whole number from {LEAST:,} to {MOST:,}.",
+            code="invalid_value",
+            param="expires_after.seconds",
+        )
+    return ExpiresAfter(int(text))
