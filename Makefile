@@ -10,7 +10,7 @@ PROJECTS := core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 .PHONY: help ready demo test test-all check format lock clean
 
 help:
-	@echo 'make demo      a batch from file to answers, receipt and events against the emulator (PROVIDER=openai, azure, vertex);'
+	@echo 'make demo      batches through the gateway over emulators, with curl and the official client (PROVIDER=openai, azure, vertex, all);'
 	@echo '               LIVE=1 uses the real service and your key'
 	@echo 'make test      the whole suite but the tests marked slow'
 	@echo 'make test-all  the whole suite'
@@ -24,7 +24,7 @@ ready:
 	@$(PYTHON) scripts/bootstrap.py
 
 demo: ready
-	@$(BIN)/python scripts/demo.py $(PROVIDER) $(if $(LIVE),--live)
+	@$(BIN)/python -m scripts.demo $(PROVIDER) $(if $(LIVE),--live)
 
 test: ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' --durations 10

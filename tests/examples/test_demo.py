@@ -13,12 +13,16 @@ import pytest
 
 from tests.style.repository import ROOT
 
+PROVIDERS = ("openai", "azure", "vertex")
+FOLDER = ROOT / "build" / "demo"
+
 
 def demo(
     *arguments: str, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "demo.py"), *arguments],
+        [sys.executable, "-m", "scripts.demo", *arguments],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -26,54 +30,76 @@ def demo(
     )
 
 
+@pytest.fixture(scope="module")
+def printed() -> str:
+    """What the demo of all providers prints."""
+    done = demo("all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def custom_ids(path: Path) -> set[str]:
     return {json.loads(line)["custom_id"] for line in path.read_text("utf-8").splitlines()}
 
 
-def ending(text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """What the demo ends with: the receipt, and two events."""
-    _, receipt = text.split("\n\nmodel ")
-    receipt, _, events = receipt.partition("\n\nEvents, as they were delivered to ")
-    first, last = events.partition(":\n")[2].split("}\n{\n")
-    return receipt, json.loads(first + "}"), json.loads("{" + last)
+def receipts(text: str) -> list[str]:
+    return text.split("$ batchyard batches cost ")[1:]
 
 
-def total_tokens(text: str) -> int:
-    found = re.search(r"^tokens +([\d,]+) = ", text, re.MULTILINE)
-    assert found is not None
-    return int(found[1].replace(",", ""))
+def told(text: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two events of one of the batches."""
+    events = text.split("Events, as they were delivered to ")[number + 1].partition(":\n")[2]
+    first, last = events.rstrip("\n}").split("}\n{\n")
+    return json.loads(first + "}"), json.loads("{" + last + "}")
 
 
-@pytest.mark.parametrize("provider", ["azure", "openai", "vertex"])
-def test_the_demo_answers_every_request_but_those_that_are_to_be_refused(provider: str) -> None:
-    done = demo(provider)
-    assert done.returncode == 0, done.stderr
-    assert "lines     518 = 505 ok + 13 error" in done.stdout.splitlines()
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_request_is_answered_but_those_that_are_to_be_refused(
+    printed: str, provider: str
+) -> None:
     everything = custom_ids(ROOT / "examples" / "reviews.jsonl")
     refused = {name for name in everything if name.startswith("refused: ")}
-    assert custom_ids(ROOT / "build" / "demo" / "errors.jsonl") == refused
-    assert custom_ids(ROOT / "build" / "demo" / "results.jsonl") == everything - refused
-    receipt, first, last = ending(done.stdout)
+    assert custom_ids(FOLDER / f"{provider}.errors.jsonl") == refused
+    assert custom_ids(FOLDER / f"{provider}.results.jsonl") == everything - refused
+    assert printed.count("lines     518 = 505 ok + 13 error\n") == len(PROVIDERS)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_it_ends_with_a_receipt_and_the_two_events(printed: str, provider: str) -> None:
+    number = PROVIDERS.index(provider)
+    receipt = receipts(printed)[number]
     assert not {"unknown", "no price"} & {one.strip() for one in receipt.split("  ")}
+    first, last = told(printed, number)
     assert (first["type"], last["type"]) == ("acreate_batch", "batch_success")
+    assert last["provider"] == provider
     assert last["batch"]["id"] == first["batch"]["id"]
+    assert receipt.startswith(last["batch"]["id"])
     assert f"cost      {Decimal(last['totals']['response_cost']).normalize():f} USD" in receipt
-    assert last["totals"]["total_tokens"] == total_tokens(done.stdout)
     assert last["receipt"]["state"] == "priced"
     assert last["receipt"]["proof"]["complete"] is True
 
 
+def test_the_quickstarts_commands_are_run_first(printed: str) -> None:
+    commands = re.findall(r"^\$ curl -sS \S+(/v1/\S+)", printed, re.MULTILINE)
+    assert [re.sub(r"batch_\w+", "ID", one) for one in commands] == [
+        "/v1/files",
+        "/v1/batches",
+        "/v1/batches/ID",
+        "/v1/batches",
+    ]
+
+
+def test_answers_are_shown_beside_their_requests(printed: str) -> None:
+    each = 8 * len(PROVIDERS)
+    assert printed.count("\n    < ") == printed.count("\n    > ") == each
+
+
 @pytest.mark.slow
-def test_the_demo_begins_anew_each_time() -> None:
-    first, again = (ending(demo("openai").stdout)[1]["batch"]["id"] for _ in range(2))
-    assert first != again
-
-
-def test_the_demo_shows_progress_and_answers_beside_their_requests() -> None:
-    done = demo("openai")
-    assert "518 requests" in done.stderr
-    assert "518 of 518 done" in done.stderr
-    assert done.stdout.count("\n    < ") == done.stdout.count("\n    > ") == 8
+def test_without_curl_the_same_requests_are_sent_from_python(tmp_path: Path) -> None:
+    done = demo("openai", environment={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "curl is not installed here" in done.stdout
+    assert "lines     518 = 505 ok + 13 error" in done.stdout.splitlines()
 
 
 def test_the_live_demo_without_a_key_says_which_variable_is_missing() -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Column, RowMapping
 
+from batchyard.ledger.database import Lookup
 from batchyard.ledger.states import JobState, Phase
+from batchyard.ledger.tables import batches, files
 from batchyard.models import Identity
 
-__all__ = ["BatchRecord", "FileRecord", "JobRecord", "whose"]
+__all__ = [
+    "BATCH_BY_ID",
+    "FILE_BY_ID",
+    "BatchRecord",
+    "FileRecord",
+    "JobRecord",
+    "found_by",
+    "whose",
+]
+
+R = TypeVar("R", bound="_Record")
 
 
 def whose(who: Identity) -> dict[str, Any]:
@@ -28,8 +40,12 @@ class _Record:
     """Takes from a row the columns that it has fields for."""
 
     @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(one.name for one in fields(cls))  # type: ignore[arg-type]  # its subclasses are dataclasses
+
+    @classmethod
     def of(cls, row: RowMapping | Mapping[str, Any]) -> Self:
-        return cls(**{one.name: row[one.name] for one in fields(cls)})  # type: ignore[arg-type]  # its subclasses are dataclasses
+        return cls(**{name: row[name] for name in cls.names()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +72,11 @@ class FileRecord(_Record):
     created_at: float
     expires_at: float | None
     deleted_at: float | None
+
+    def gone(self, now: float) -> bool:
+        """Deleted, or expired."""
+        expired = self.expires_at is not None and self.expires_at <= now
+        return expired or self.deleted_at is not None
 
     @property
     def sent_name(self) -> str:
@@ -150,3 +171,14 @@ class JobRecord(_Record):
     attempts: int
     reason: str | None
     epoch: int
+
+
+def found_by(key: Column[str], kind: type[R]) -> Lookup[R]:
+    """How one of these records is found by a column that is unique."""
+    table = key.table
+    return Lookup(key, [table.c[name] for name in kind.names()], kind.of)
+
+
+BATCH_BY_ID = found_by(batches.c.id, BatchRecord)
+
+FILE_BY_ID = found_by(files.c.id, FileRecord)

@@ -10,7 +10,7 @@ from batchyard.errors import NotFoundError
 from batchyard.ledger.jobs import batch_of
 from batchyard.ledger.pages import page_of
 from batchyard.ledger.parts import Parts
-from batchyard.ledger.records import BatchRecord
+from batchyard.ledger.records import BATCH_BY_ID, BatchRecord
 from batchyard.ledger.tables import batches, jobs
 from batchyard.models import Batch, Page, PageRequest
 
@@ -41,12 +41,9 @@ async def find_batch(
     many who ask cause one look.
     Raises :class:`NotFoundError`: another owner's batch is as if it were not there.
     """
-    query = _there(owner).where(batches.c.id == batch_id)
-    async with parts.db.reading() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
+    batch = await parts.db.find(BATCH_BY_ID, batch_id)
+    if batch is None or owner not in {None, batch.owner}:
         raise NotFoundError(f"No batch found with id '{batch_id}'.", status=404, param="id")
-    batch = BatchRecord.of(row)
     if freshen and batch.phase == "open" and parts.now() - (batch.observed_at or 0) > OLD:
         await _look_soon(parts, batch)
     return batch

@@ -10,10 +10,12 @@ from batchyard.ledger.database._leases import (
     renew_lease,
     take_lease,
 )
+from batchyard.ledger.database._lookups import Lookup
 from batchyard.ledger.database._status import Schema, migrate, schema_of
 
 __all__ = [
     "Database",
+    "Lookup",
     "Schema",
     "leases_until",
     "live_leases",

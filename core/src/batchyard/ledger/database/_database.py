@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVarTuple
+from typing import Any, Self, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from sqlalchemy import Select, Table
@@ -20,10 +20,17 @@ from batchyard.ledger.database._addresses import parse
 from batchyard.ledger.database._connections import engines
 from batchyard.ledger.database._disks import prepare
 from batchyard.ledger.database._faults import understood
+from batchyard.ledger.database._lookups import (
+    Lookup,
+    PostgresLookups,
+    SqliteLookups,
+    UnansweredError,
+)
 from batchyard.ledger.database._schema import bring_up_to_date, check_schema, version_of
 
 __all__ = ["Database"]
 
+R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
@@ -41,6 +48,8 @@ class Database:
         self._migrate = migrate
         self._engines: tuple[AsyncEngine, AsyncEngine] | None = None
         self._turn: AbstractAsyncContextManager[None] = nullcontext()
+        kind = PostgresLookups if self.postgres else SqliteLookups
+        self._lookups: PostgresLookups | SqliteLookups = kind(self._address)
 
     def __repr__(self) -> str:
         return f"Database({self._address.shown})"
@@ -82,6 +91,7 @@ class Database:
 
     async def close(self) -> None:
         """Closing twice is closing once."""
+        await self._lookups.close()
         opened, self._engines = self._engines, None
         for engine in opened or ():
             await engine.dispose()
@@ -91,6 +101,17 @@ class Database:
         """A connection that sees one moment of the database, and cannot write."""
         async with self._connected(0) as conn:
             yield conn
+
+    async def find(self, lookup: Lookup[R], key: str) -> R | None:
+        """The one row with that key, by the shortest way there is."""
+        if self._engines is None:
+            raise RuntimeError(f"{self!r} is not open")
+        try:
+            return await self._lookups.find(lookup, key)
+        except UnansweredError:
+            async with self.reading() as conn:
+                found = (await conn.execute(lookup.query, {"key": key})).mappings().one_or_none()
+            return None if found is None else lookup.of_row(found)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:

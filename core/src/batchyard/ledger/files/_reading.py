@@ -9,7 +9,7 @@ from sqlalchemy import Select, or_, select
 from batchyard.errors import NotFoundError
 from batchyard.ledger.pages import page_of
 from batchyard.ledger.parts import Parts
-from batchyard.ledger.records import FileRecord
+from batchyard.ledger.records import FILE_BY_ID, FileRecord
 from batchyard.ledger.tables import files
 from batchyard.models import FileObject, Page, PageRequest
 
@@ -35,12 +35,10 @@ async def find_file(
 
     Raises :class:`NotFoundError`: another owner's file is as if it were not there.
     """
-    query = _there(parts.now(), owner).where(files.c.id == file_id)
-    async with parts.db.reading() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
+    file = await parts.db.find(FILE_BY_ID, file_id)
+    if file is None or file.gone(parts.now()) or owner not in {None, file.owner}:
         raise NotFoundError(f"No such File object: {file_id}", status=404, param=param or "id")
-    return FileRecord.of(row)
+    return file
 
 
 async def list_files(parts: Parts, page: PageRequest, *, owner: str | None) -> Page[FileObject]:
