@@ -8,6 +8,9 @@ import pytest
 from batchyard.testing import ManualClock
 from batchyard_azure.emulator import ALL_QUIRKS, AzureEmulator
 from tests.azure.service import DEPLOYMENTS, KEY, Service
+from tests.ledger.conftest import sqlite_template
+
+__all__ = ["sqlite_template"]
 
 # who has no ledger is told of a full queue, and nothing is sent again
 DIRECT_QUIRKS = (ALL_QUIRKS, "queue-full=0")

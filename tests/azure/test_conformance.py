@@ -1,9 +1,11 @@
-"""The conformance suite, for each API and for blob storage."""
+"""The conformance suite, for each API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 from batchyard.testing import ProviderSuite
 from tests.azure.scenarios import DATED, V1, scenarios
@@ -25,7 +27,10 @@ class TestV1(ProviderSuite):
         return {"base_url": url}
 
 
+@pytest.mark.slow
 class TestDated(ProviderSuite):
+    """The same as often again; `make test` has the dated API's whole lives in the other files."""
+
     provider = "azure"
     settings = {**SETTINGS, "api_version": "2024-10-21"}  # noqa: RUF012 - a ClassVar of the suite
     scenarios = scenarios(DATED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,10 @@ FLAGGED = [{"role": "user", "content": "[[flagged]] do it"}]
 
 
 @pytest.fixture(params=[None, "2025-04-01-preview"], ids=["v1", "dated"])
-def site(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Site]:
+def site(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path, clock: ManualClock
+) -> Iterator[Site]:
+    shutil.copy(sqlite_template, tmp_path / "ledger.db")
     place = Place(str(tmp_path / "ledger.db"), tmp_path, clock)
     try:
         place.emulate("azure", quirks=[ALL_QUIRKS], deployments=DEPLOYMENTS)
