@@ -40,13 +40,14 @@ class Rig:
         return len(self.emulator.requests.matching("POST", TOKENS))
 
     def settings(self, kind: str) -> dict[str, Any]:
-        return {
+        known: dict[str, dict[str, Any]] = {
             "secret": {**APPLICATION, "client_secret": SECRET},
             "workload": {**APPLICATION, "federated_token_file": self.assertion},
             "token": {"ad_token": self.emulator.tokens.issue("https://ai.azure.com")},
             "key": {"api_key": KEY},
             "managed": {"identity": "managed"},
-        }[kind]
+        }
+        return known[kind]
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,9 @@ def dated(rig: Rig, version: dict[str, str], **headers: str) -> httpx.Client:
     )
 
 
-def upload(http: httpx.Client, lines: bytes = LINES, **fields: str) -> httpx.Response:
+def upload(http: httpx.Client, **fields: str) -> httpx.Response:
     return http.post(
-        "/files", data={"purpose": "batch", **fields}, files={"file": ("in.jsonl", lines)}
+        "/files", data={"purpose": "batch", **fields}, files={"file": ("in.jsonl", LINES)}
     )
 
 

@@ -175,6 +175,12 @@ def test_an_account_has_exactly_one_credential(given: dict[str, Any], hint: str)
         settings(**given)
 
 
+@pytest.mark.parametrize("authority", ["http://login.example", "ftp://login.example", "https://"])
+def test_a_secret_goes_to_no_authority_in_the_clear(authority: str) -> None:
+    with pytest.raises(ConfigError, match="authority"):
+        settings(authority=authority)
+
+
 @pytest.mark.parametrize(
     ("container", "hint"),
     [

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["EXAMPLE", "Cloud", "cloud_of", "container_url", "is_dated", "resource_url"]
+__all__ = [
+    "EXAMPLE",
+    "Cloud",
+    "authority_url",
+    "cloud_of",
+    "container_url",
+    "is_dated",
+    "resource_url",
+]
 
 EXAMPLE: Final = "https://my-resource.openai.azure.com"
 V1: Final = "/openai/v1"
@@ -141,3 +149,17 @@ def container_url(text: str) -> str:
     if host.endswith(_BLOBS) and (parts.scheme != "https" or "/" in path):
         raise ValueError(f"give the container alone, by https, for example {example}; use prefix")
     return f"{parts.scheme}://{parts.netloc}/{path}"
+
+
+def authority_url(text: str) -> str:
+    """Where tokens come from, without a slash at its end.
+
+    Raises :class:`ValueError` for a place to which a secret would go in the clear.
+    """
+    given = text.strip()
+    url = given if "://" in given else f"https://{given}"
+    parts = urlsplit(url)
+    near = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
+        raise ValueError("an authority is a host, or a URL that begins with https://")
+    return url.rstrip("/")

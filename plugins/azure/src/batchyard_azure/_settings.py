@@ -18,7 +18,13 @@ from pydantic import (
 )
 
 from batchyard.models import StagedInputs
-from batchyard_azure._addresses import cloud_of, container_url, is_dated, resource_url
+from batchyard_azure._addresses import (
+    authority_url,
+    cloud_of,
+    container_url,
+    is_dated,
+    resource_url,
+)
 from batchyard_azure._environment import found_in
 
 __all__ = ["BlobStorage", "Deployment", "Settings"]
@@ -200,8 +206,7 @@ class Settings(BaseModel):
     def _authority(cls, authority: str | None) -> str | None:
         if authority is None:
             return None
-        text = authority.strip().rstrip("/")
-        return text if "://" in text else f"https://{text}"
+        return authority_url(authority)
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
