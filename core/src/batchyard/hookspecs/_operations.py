@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from batchyard.hookspecs._markers import hookspec
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         Page,
         PageRequest,
         Ref,
-        StagedInputs,
         Usage,
     )
 
@@ -333,7 +332,7 @@ class ProviderSpec:
         """
 
     @hookspec(firstresult=True)
-    def staged_inputs(self) -> StagedInputs:  # type: ignore[empty-body]
+    def staged_inputs(self) -> Literal["keep", "delete"]:  # type: ignore[empty-body]
         """What becomes of the files that were uploaded for batches, once those are settled.
 
         ``"delete"`` has the ledger delete them, by :meth:`delete_file`; ``"keep"``,

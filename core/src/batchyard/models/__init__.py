@@ -21,7 +21,6 @@ from batchyard.models._calls import (
     Limits,
     PageRequest,
     Ref,
-    StagedInputs,
 )
 from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
 from batchyard.models._files import FileDeleted, FileObject, Page
@@ -69,7 +68,6 @@ __all__ = [
     "Ref",
     "RequestCounts",
     "RequestEvent",
-    "StagedInputs",
     "Totals",
     "Usage",
 ]

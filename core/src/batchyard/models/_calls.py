@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from batchyard.sources import Source
@@ -18,7 +18,6 @@ __all__ = [
     "Limits",
     "PageRequest",
     "Ref",
-    "StagedInputs",
 ]
 
 
@@ -107,10 +106,6 @@ class Limits:
     endpoints: tuple[str, ...] | None = None
     completion_windows: tuple[str, ...] = ("24h",)
     one_model_per_file: bool = True
-
-
-StagedInputs: TypeAlias = Literal["keep", "delete"]
-"""What becomes of a file that was uploaded for one batch, once that is settled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from batchyard.effects import Plan, Stream
 from batchyard.errors import AuthenticationError, BadRequestError, InputError
@@ -25,7 +25,6 @@ from batchyard.models import (
     Page,
     PageRequest,
     Ref,
-    StagedInputs,
     Usage,
 )
 from batchyard.steps import openai_wire, rewritten
@@ -224,7 +223,7 @@ class Azure:
         return billed(self._settings.deployments, model, requested)
 
     @hookimpl
-    def staged_inputs(self) -> StagedInputs:
+    def staged_inputs(self) -> Literal["keep", "delete"]:
         return self._settings.staged_inputs
 
     @hookimpl

@@ -17,7 +17,6 @@ from pydantic import (
     model_validator,
 )
 
-from batchyard.models import StagedInputs
 from batchyard_azure._addresses import (
     authority_url,
     cloud_of,
@@ -168,7 +167,7 @@ class Settings(BaseModel):
         description="seconds that results are kept there, where the API takes it; "
         "for ever, if none",
     )
-    staged_inputs: StagedInputs = Field(
+    staged_inputs: Literal["keep", "delete"] = Field(
         default="keep",
         description="`delete` has a ledger delete what it uploaded once the batch is settled",
     )
