@@ -139,7 +139,7 @@ def test_the_example_of_billing_knows_what_a_deployment_is_billed_as() -> None:
 
 
 def test_the_example_of_staged_inputs_has_them_deleted() -> None:
-    provider = example("providers", "staged_inputs")
+    provider: Any = example("providers", "staged_inputs")
     account = Account("acme", "acme", provider)
     assert account.staged_inputs() == "delete"
     provider.tidy = False
