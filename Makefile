@@ -27,10 +27,10 @@ demo: ready
 	@$(BIN)/python -m scripts.demo $(PROVIDER) $(if $(LIVE),--live)
 
 test: ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' --durations 10
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow' --durations 10
 
 test-all: ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 check: ready
 	$(BIN)/ruff check

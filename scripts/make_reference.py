@@ -24,6 +24,9 @@ from batchyard import client, drivers, errors, estimates, functions, hookspecs, 
 from batchyard.config import GateSettings, LedgerSettings, PriceSettings, SinkSettings
 from batchyard.events.jsonl import JsonlSettings
 from batchyard.functions._content import BinaryContent
+from batchyard.gates.budget import Budget, BudgetSettings
+from batchyard.gates.models import ModelsSettings
+from batchyard.gates.redact import RedactSettings
 from batchyard.prices import PriceContext, PriceOptions
 from batchyard.registry import ListenerCounts, Observation, Registry
 
@@ -197,6 +200,9 @@ def hooks_page() -> str:
     records = (
         hookspecs.GateLine,
         hookspecs.Verdict,
+        hookspecs.Admission,
+        hookspecs.Forecast,
+        hookspecs.Reservation,
         hookspecs.Rates,
         PriceContext,
         PriceOptions,
@@ -370,6 +376,10 @@ def settings_page() -> str:
         "[gates.NAME]": GateSettings,
         "[prices]": PriceSettings,
         "jsonl": JsonlSettings,
+        "budget": BudgetSettings,
+        "Each of its budgets": Budget,
+        "models": ModelsSettings,
+        "redact": RedactSettings,
     }
     parts += ["## Other settings", intro("configured")]
     for name, settings in tables.items():

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # a busy machine is no failure
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# the suite starts hundreds of interpreters: each would compile all of us again
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # the accounts of whoever runs the suite are none of its business
 os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")
@@ -21,3 +28,25 @@ os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")
 _DATA = tempfile.mkdtemp(prefix="batchyard-tests-")
 atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
 os.environ["XDG_DATA_HOME"] = _DATA
+
+LONGEST = (
+    "packaging/test_clean_environments.py",
+    "ledger/chaos/test_chaos.py",
+    "docs/test_console.py",
+    "lines/test_hostile.py",
+    "vertex/test_conformance.py",
+    "docs/test_examples.py",
+)
+"""Begun before all others: one that began last would keep the other process waiting."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()

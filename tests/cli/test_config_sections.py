@@ -88,3 +88,33 @@ def test_check_finds_what_is_wrong_in_them(shown: Shell) -> None:
         "prices": "error",
     }
     assert shown.json("config", "check", "--account", "openai")["ok"] is True
+
+
+def test_models_and_the_gateway_are_shown_and_checked(shell: Shell) -> None:
+    shell.file(
+        b"""
+[accounts.openai]
+[gateway]
+master_key = "env:MASTER"
+[models."gpt-4.1-mini"]
+account = "openai"
+[models.cheap]
+accounts = [{ account = "opnai" }]
+""",
+        "batchyard.toml",
+    )
+    shell.environment.update(MASTER="m-SECRET-0123456789")
+    found = shell.json("config", "show")
+    assert found["gateway"]["settings"]["master_key"] == "**********"
+    cheap, mini = found["models"]
+    assert mini["settings"]["accounts"] == [{"account": "openai", "model": None, "weight": 1}]
+    assert "models.cheap.accounts.0.account: there is no account" in cheap["problem"]
+    assert "did you mean 'openai'" in cheap["problem"]
+    assert "SECRET" not in shell.done("config", "show")
+    answer = shell.json("config", "check", code=1)
+    assert {one["check"]: one["level"] for one in answer["findings"]} == {
+        "openai": "ok",
+        "gateway": "ok",
+        "models.cheap": "error",
+        "models.gpt-4.1-mini": "ok",
+    }

@@ -32,7 +32,8 @@ EVERY = dict(commands())
 
 WITHOUT_PROVIDER = {
     *("completion", "emulate", "plugins doctor", "plugins info", "plugins list", "providers"),
-    *("ledger migrate", "ledger status", "reprice", "usage", "worker"),
+    *("keys create", "keys list", "keys revoke", "keys rotate"),
+    *("ledger migrate", "ledger status", "reprice", "usage", "worker", "config from-litellm"),
 }
 
 
@@ -52,7 +53,7 @@ def test_every_command_and_option_has_help(name: str) -> None:
 def test_the_same_options_are_everywhere(name: str) -> None:
     options = {one for option in EVERY[name].params for one in option.opts}
     assert "--debug" in options
-    assert ("--json" in options) == (name != "completion")
+    assert ("--json" in options) == (name not in {"completion", "serve"})
     assert ({"--account", "--provider", "--config"} <= options) == (name not in WITHOUT_PROVIDER)
 
 

@@ -26,6 +26,7 @@ from batchyard.models import (
     FileEvent,
     FileObject,
     FileUpload,
+    Identity,
     Limits,
     PageRequest,
     Ref,
@@ -177,7 +178,7 @@ def test_a_listeners_example_hears_a_real_event(
     hook: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     plugin = example("listeners", hook)
-    hooks = {name: impl.function for name, impl in implementations(plugin)}
+    hooks = {name: impl.function for name, impl in implementations(plugin).items()}
     listener = Listener("Example", hooks)
     with caplog.at_level(logging.ERROR):
         listener.tell(event(hints_of("listeners", hook)["event"], hook))
@@ -201,10 +202,16 @@ def test_the_example_of_check_lines_gives_a_verdict_for_each_line() -> None:
     assert verdicts[1].code == "too_long"
 
 
+class Asked:
+    """Who asks for a batch."""
+
+    identity = Identity("ana", "research")
+
+
 @pytest.mark.parametrize(("model", "action"), [("m", "keep"), ("gpt-5-pro", "refuse")])
 def test_the_example_of_check_batch_decides_by_the_models(model: str, action: str) -> None:
     batch = BatchRequest(Ref("file-1"), "/v1/responses", models=(model,))
-    verdict = called("gates", "check_batch", batch)
+    verdict = called("gates", "check_batch", batch, Asked())
     assert isinstance(verdict, Verdict)
     assert verdict.action == action
 

@@ -15,7 +15,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     own = {
         "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("home")),
         # what the pages have their reader install
-        "BATCHYARD_PLUGINS": "batchyard,openai,pigeon,table,redact,house",
+        "BATCHYARD_PLUGINS": "batchyard,openai,pigeon,table,privacy,house",
     }
     emulator = OpenAIEmulator(time_scale=0)
     with emulator.serve() as server:

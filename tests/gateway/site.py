@@ -120,11 +120,17 @@ def gateway(
     *,
     settings: dict[str, Any] | None = None,
     emulators: tuple[str, ...] = ("openai",),
+    options: dict[str, dict[str, Any]] | None = None,
     **setup: Any,
 ) -> Iterator[Site]:
-    """A gateway in *folder* over the database at *url*; *setup* is the ledger's."""
+    """A gateway in *folder* over the database at *url*; *setup* is the ledger's.
+
+    *options* are those of emulators, by their names.
+    """
     place = Place(url, folder, clock or ManualClock())
     try:
+        for name, given_options in (options or {}).items():
+            place.emulate(name, **given_options)
         accounts = [place.served(one) for one in emulators]
         given = {"accounts": accounts, "default_account": emulators[0], **setup}
         made = Site(place, GatewaySettings(**{"follow": False, **(settings or {})}), given)

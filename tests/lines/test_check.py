@@ -482,3 +482,29 @@ def test_an_index_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> Non
     (tmp_path / "input.jsonl").write_bytes(dumped(request("a")))
     with pytest.raises(BatchyardError, match="cannot write the line index"):
         check_file(tmp_path / "input.jsonl", tmp_path / "none" / "index")
+
+
+@pytest.mark.parametrize("before", [0, 1, 6])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        b'"model": "secret", "model": ',
+        rb'"mod\u0065l": "secret", "model": ',
+        b'"model": null, "model": "secret", "model": ',
+    ],
+)
+def test_no_model_hides_behind_a_second_one(before: int, hidden: bytes) -> None:
+    lines = []
+    for number in range(before):
+        fields = {"model": f"m-{number % 2}", "messages": []}
+        lines.append(json.dumps(request(f"r-{number}", body=fields)).encode())
+    lines.append(json.dumps(request("last")).encode().replace(b'"model": ', hidden))
+    check = check_source(BytesSource(b"\n".join(lines)), models={"m-0", "m-1"})
+    assert [one.line for one in check.problems] == [before + 1]
+
+
+def test_a_body_that_occurs_twice_hides_no_model() -> None:
+    line = json.dumps(request("a")).encode()
+    twice = line.replace(b'"body": ', b'"body": {"model": "secret", "messages": []}, "body": ')
+    check = check_source(BytesSource(twice), models={"m-1"})
+    assert check.problem_count == 1

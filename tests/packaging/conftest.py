@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,21 @@ from tests.packaging.wheels import ROOT, Environment, build_wheel
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A wheel of every package of the workspace, by the name of its folder."""
-    into = tmp_path_factory.mktemp("wheels")
+    """A wheel of every package of the workspace, by the name of its folder.
+
+    They are built once, however many processes run the tests.
+    """
+    run = tmp_path_factory.getbasetemp()
+    into = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "wheels"
+    into.mkdir(exist_ok=True)
     folders = [ROOT / "core", *(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
-    return {folder.name: build_wheel(folder, into) for folder in folders}
+    with (into / "lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        return {folder.name: _built(folder, into / folder.name) for folder in folders}
+
+
+def _built(folder: Path, into: Path) -> Path:
+    return next(into.glob("*.whl"), None) or build_wheel(folder, into)
 
 
 @pytest.fixture(scope="session")

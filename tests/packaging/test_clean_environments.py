@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,19 @@ REQUEST = (
     '{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions",'
     ' "body": {"model": "m", "messages": [{"role": "user", "content": "hi"}]}}\n'
 )
+
+SETTINGS = {
+    "azure": "api_key='k-0123456789', base_url='https://r.openai.azure.com'",
+    "openai": "api_key='sk-0123456789'",
+    "vertex": "project='p', location='us-central1', bucket='my-bucket'",
+}
+OPEN = """
+import sys
+from batchyard import Client
+client = Client({provider!r}, {settings})
+others = {{name for name in sys.modules if name.startswith("batchyard_")}}
+print(client.account.provider, {{name.partition(".")[0] for name in others}})
+"""
 
 
 @pytest.fixture
@@ -66,10 +80,24 @@ def test_a_provider_imports_without_the_extras(with_openai: Environment) -> None
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("provider", SETTINGS)
+def test_a_provider_works_alone_with_core(
+    provider: str, core_alone: Environment, wheels: dict[str, Path]
+) -> None:
+    core_alone.uninstall("batchyard-openai")
+    with core_alone.holding(wheels[provider]):
+        listed = core_alone.run("batchyard", "providers")
+        assert {line.split()[1] for line in listed.stdout.splitlines()} == {f"batchyard-{provider}"}
+        code = OPEN.format(provider=provider, settings=SETTINGS[provider])
+        done = core_alone.run("python", "-W", "error", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{provider} {{'batchyard_{provider}'}}"
+
+
 def test_a_checkout_is_installed_by_one_command(tmp_path: Path) -> None:
-    environment = Environment.create(tmp_path / "venv", with_pip=True)
-    pip = [str(environment.python), "-m", "pip", "install", "--quiet", "./core", "./plugins/openai"]
-    run(*pip, cwd=ROOT, check=True)
+    environment = Environment.create(tmp_path / "venv")
+    pip = [sys.executable, "-m", "pip", "--python", str(environment.python), "install"]
+    run(*pip, "--quiet", "--no-compile", "./core", "./plugins/openai", cwd=ROOT, check=True)
     done = environment.run("batchyard", "providers")
     assert done.returncode == 0, done.stderr
     assert "openai" in done.stdout

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +57,8 @@ class Environment:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, *, with_pip: bool = False) -> Environment:
-        venv.create(folder, with_pip=with_pip)
+    def create(cls, folder: Path) -> Environment:
+        venv.create(folder)
         (folder / "constraints.txt").write_text(pins(), encoding="utf-8")
         return cls(folder)
 
@@ -67,10 +69,26 @@ class Environment:
     def install(self, *wheels: Path) -> None:
         """Install wheels, and what they need in the versions of the lock."""
         constraints = ["--constraint", str(self.folder / "constraints.txt")]
-        self._pip("install", *constraints, *map(str, wheels))
+        # what is imported is compiled then
+        self._pip("install", "--no-compile", *constraints, *map(str, wheels))
 
     def uninstall(self, *names: str) -> None:
         self._pip("uninstall", "--yes", *names)
+
+    @contextmanager
+    def holding(self, wheel: Path) -> Iterator[None]:
+        """With a wheel and what it needs for the length of the block, and without them after."""
+        before = self.distributions()
+        self.install(wheel)
+        try:
+            yield
+        finally:
+            self.uninstall(*sorted(self.distributions() - before))
+
+    def distributions(self) -> set[str]:
+        """The names of all that is installed here."""
+        found = self.folder.glob("lib/python*/site-packages/*.dist-info")
+        return {path.name.partition("-")[0] for path in found}
 
     def run(
         self, command: str, *arguments: str, cwd: Path | None = None

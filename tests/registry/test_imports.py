@@ -66,3 +66,14 @@ def test_a_client_imports_the_one_provider_it_is_for(installed: Site) -> None:
     modules = imported(code, installed.folder)
     # listeners are for every account
     assert modules & PLUGINS == {"acme_module", "ear_module"}
+
+
+def test_sending_imports_no_command_line_beside_httpx() -> None:
+    modules = imported("from batchyard.drivers._http import httpx; httpx.Client")
+    assert "httpx" in modules
+    assert modules & {"click", "pygments", "rich", "httpx._main"} == set()
+
+
+def test_whoever_wants_the_command_line_of_httpx_still_gets_it() -> None:
+    code = "from batchyard.drivers._http import httpx; httpx.Client; import httpx._main"
+    assert "httpx._main" in imported(code)

@@ -79,16 +79,16 @@ class TestKnownToFail(Examples):
 
     @pytest.mark.xfail(reason="it trusts the service", strict=False)
     def test_a_fault_is_an_error_or_recovered_from(
-        self, scenario: Scenario, injection: Any, caplog: pytest.LogCaptureFixture
+        self, scenario: Scenario, fault: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        super().test_a_fault_is_an_error_or_recovered_from(scenario, injection, caplog)
+        super().test_a_fault_is_an_error_or_recovered_from(scenario, fault, caplog)
 
 
 class TestQuietened(Examples):
     provider = "crashing"
 
     def test_a_fault_is_an_error_or_recovered_from(
-        self, scenario: Scenario, injection: Any, caplog: pytest.LogCaptureFixture
+        self, scenario: Scenario, fault: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Not tested, and nobody is told."""
 

@@ -31,6 +31,7 @@
         ├── ConflictError              408 or 409
         ├── RateLimitError             429, worth another try later
         ├── QuotaExceededError         429, and waiting does not help
+        │   └── BudgetExceededError    402, a budget has not enough left
         └── InternalServerError        5xx
 
 The names below :class:`APIStatusError` are those of the official ``openai`` package.
@@ -40,6 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, TypedDict, Unpack
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BatchyardError",
+    "BudgetExceededError",
     "ConfigError",
     "ConflictError",
     "ConnectionRefusedByPeerError",
@@ -352,6 +355,54 @@ class QuotaExceededError(APIStatusError):
 
     status_hint = 429
     default_type = "insufficient_quota"
+
+
+class BudgetExceededError(QuotaExceededError):
+    """A budget has not enough left for the batch, which was not created.
+
+    ``limit`` is what the budget has, ``used`` what others have spent or reserved of
+    it, and ``asked`` what this batch was estimated to cost: US dollars, given as billionths.
+    """
+
+    status_hint = 402
+
+    def __init__(self, budget: str, *, limit: int, used: int, asked: int) -> None:
+        self.budget = budget
+        self.limit, self.used, self.asked = (
+            Decimal(one).scaleb(-9) for one in (limit, used, asked)
+        )
+        self._nanos = {"limit": limit, "used": used, "asked": asked}
+        super().__init__(
+            f"The budget {budget!r} has not enough left: its limit is {_dollars(self.limit)}, "
+            f"{_dollars(self.used)} of it are used or reserved, and this batch is estimated at "
+            f"{_dollars(self.asked)}.",
+            status=402,
+            code="budget_exceeded",
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _budget_exceeded, (self.budget, self._nanos), self.__dict__
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """OpenAI's envelope, with the budget and the amounts as decimal strings."""
+        envelope = super().body
+        envelope["error"]["budget"] = {
+            "name": self.budget,
+            **{name: f"{getattr(self, name):f}" for name in ("limit", "used", "asked")},
+        }
+        return envelope
+
+
+def _budget_exceeded(budget: str, nanos: dict[str, int]) -> BudgetExceededError:
+    return BudgetExceededError(budget, **nanos)
+
+
+def _dollars(amount: Decimal) -> str:
+    """At least cents."""
+    text = f"{amount.normalize():f}"
+    whole, _, part = text.partition(".")
+    return f"${whole}.{part:0<2}"
 
 
 class InternalServerError(APIStatusError):

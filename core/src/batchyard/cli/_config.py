@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from batchyard.cli._failures import EXIT_ERROR
+from batchyard.cli._from_litellm import command as from_litellm
 from batchyard.cli._options import Where, debug_option, json_option, with_account
 from batchyard.cli._output import echo, emit
 from batchyard.cli._output import table as print_table
@@ -26,6 +27,9 @@ __all__ = ["command"]
 @click.group("config", short_help="Show and check the configuration.")
 def command() -> None:
     """The configuration: from batchyard.toml, from variables, and from arguments."""
+
+
+command.add_command(from_litellm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,8 @@ def _records(others: list[Section]) -> dict[str, Any]:
         found.setdefault(one.kind, []).append(one.record)
     return {
         "ledger": next(iter(found.get("ledger", [])), None),
+        "gateway": next(iter(found.get("gateway", [])), None),
+        "models": found.get("models", []),
         "sinks": found.get("sinks", []),
         "gates": found.get("gates", []),
         "prices": next(iter(found.get("prices", [])), None),

@@ -129,6 +129,28 @@ def delete(where: Where, file_ids: tuple[str, ...], as_json: bool) -> None:
                 emit({"object": "list", "data": [one.model_dump(mode="json") for one in gone]})
 
 
+@command.command("report", short_help="Show what gates made of a file.")
+@click.argument("file_id")
+@with_client
+@json_option
+@debug_option
+def report(where: Where, file_id: str, as_json: bool) -> None:
+    """Show which lines of the file FILE_ID gates refused and rewrote, and why."""
+    with where.client() as client:
+        found = client.files.report(file_id)
+    if as_json:
+        emit(found.model_dump(mode="json"))
+        return
+    echo(f"lines {found.lines}, refused {found.refused}, rewritten {found.rewritten}")
+    for gate in found.gates:
+        for one in gate.reasons:
+            times = f", {one.count} times" if one.count != one.lines else ""
+            first = ", ".join(str(example.line) for example in one.examples)
+            more = ", …" if one.lines > len(one.examples) else ""
+            done = {"refuse": "refused", "rewrite": "rewrote"}[one.action]
+            echo(f"{gate.gate} {done} {one.lines}: {one.reason}{times} (lines {first}{more})")
+
+
 @command.command("content", short_help="Fetch a file's content.")
 @click.argument("file_id")
 @click.option(

@@ -22,6 +22,7 @@ COMMANDS = {
     "estimate": ("batchyard.cli._estimate", "Estimate the tokens and the cost of FILE."),
     "events": ("batchyard.cli._events", "See what happened and was delivered; deliver again."),
     "files": ("batchyard.cli._files", "Upload, list, fetch and delete files."),
+    "keys": ("batchyard.cli._keys", "Create, list, rotate and revoke a gateway's API keys."),
     "ledger": ("batchyard.cli._ledger", "See to the ledger's database."),
     "plugins": ("batchyard.cli._plugins", "See what is installed, and whether it works."),
     "prices": (

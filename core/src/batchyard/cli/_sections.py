@@ -13,10 +13,12 @@ from batchyard.config import (
     Table,
     configured_gate,
     configured_ledger,
+    configured_model,
     configured_prices,
     configured_sink,
     is_reference,
     masked,
+    resolve_gateway,
 )
 from batchyard.errors import BatchyardError
 from batchyard.registry import Registry
@@ -54,6 +56,11 @@ def sections(registry: Registry, config: Configuration) -> Iterator[Section]:
     ledger, prices = config.table("ledger"), config.table("prices")
     if ledger is not None:
         yield _section("ledger", None, ledger, lambda: configured_ledger(registry, config))
+    gateway = config.table("gateway")
+    if gateway is not None:
+        yield _section("gateway", None, gateway, lambda: resolve_gateway(registry, config))
+    for name in config.names_of("models"):
+        yield _model(registry, config, name)
     for name in config.names_of("sinks"):
         yield _plugin(registry, config, "sinks", name)
     for name in config.names_of("gates"):
@@ -66,6 +73,11 @@ def _plugin(registry: Registry, config: Configuration, kind: str, name: str) -> 
     make = {"sinks": configured_sink, "gates": configured_gate}[kind]
     table = config.find_named(kind, name)
     return _section(kind, name, table, lambda: make(registry, config, name))
+
+
+def _model(registry: Registry, config: Configuration, name: str) -> Section:
+    table = config.find_named("models", name)
+    return _section("models", name, table, lambda: configured_model(registry, config, name))
 
 
 def _section(
@@ -85,10 +97,10 @@ def _section(
 def _shown(made: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
     """The settings; those of a plugin beside our own, as they are written."""
     shown = masked(made)
+    shown.pop("name", None)
     if "settings" not in shown:
         return shown
     own = shown.pop("settings")
-    del shown["name"]
     if not isinstance(getattr(made, "settings", None), BaseModel):
         # only a model knows its secrets; without one, what is not in the file is none to print
         own = {key: masked(written)[key] if _refers(written[key]) else own[key] for key in own}

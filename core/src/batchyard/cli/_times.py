@@ -1,4 +1,4 @@
-"""Days and moments as they are typed."""
+"""Days, moments and durations as they are typed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["day_option"]
+__all__ = ["day_option", "duration_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,3 +30,27 @@ class _Moment(click.ParamType[datetime]):
 
 def day_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - click's word for it
     return click.option(*names, type=_Moment(), metavar="DATE", help=help)
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class _Duration(click.ParamType[float]):
+    """A whole number of a unit: ``90d``; of seconds without one."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            self.fail(f"{value!r} is no duration: write 90d, 12h, 30m or 45s", param, ctx)
+        return float(int(number) * UNITS[unit])
+
+
+def duration_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - click's word for it
+    return click.option(*names, type=_Duration(), metavar="DURATION", help=help)

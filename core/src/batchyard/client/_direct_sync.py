@@ -38,6 +38,7 @@ from batchyard.models import (
     ExpiresAfter,
     FileDeleted,
     FileObject,
+    FileReport,
     FileUpload,
     Receipt,
 )
@@ -105,6 +106,17 @@ class Files:
     def retrieve(self, file_id: str | FileObject, **options: Any) -> FileObject:
         call = call_of(self._account.name, self._options, options)
         return self._driver.run(self._account.retrieve_file(call, ref_of(file_id)))
+
+    def report(self, file_id: str | FileObject) -> FileReport:
+        """Which of its lines gates refused and rewrote, and why, which only a ledger keeps.
+
+        Raises :class:`~batchyard.errors.UnsupportedError` without one.
+        """
+        raise UnsupportedError(
+            f"what gates made of {ref_of(file_id).id} is kept in a ledger: "
+            "use a client with ledger=True",
+            code="needs_ledger",
+        )
 
     def delete(self, file_id: str | FileObject, **options: Any) -> FileDeleted:
         call = call_of(self._account.name, self._options, options)

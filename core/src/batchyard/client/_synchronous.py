@@ -113,14 +113,17 @@ class Client:
             middleware=middleware,
             gates=gates,
         )
-        self._track(tracking, Identity(owner or "", team, tuple(tags)), owner)
+        named = provider is not None or account is not None or bool(settings)
+        # whoever names no account leaves the choice to the models, where there are any
+        at = self.account.name if named or not config.names_of("models") else None
+        self._track(tracking, Identity(owner or "", team, tuple(tags)), owner, at)
 
-    def _track(self, tracking: Tracking, who: Identity, owner: str | None) -> None:
+    def _track(self, tracking: Tracking, who: Identity, owner: str | None, at: str | None) -> None:
         from batchyard.client import _tracked_sync as tracked  # noqa: PLC0415 - only with a ledger
 
         self._desk = Desk(maker(tracking), tracking.clock, who, owner)
         self.files = tracked.TrackedFiles(self._desk)
-        self.batches = tracked.TrackedBatches(self._desk, self.account.name, self._estimator)
+        self.batches = tracked.TrackedBatches(self._desk, at, self._estimator)
 
     def __repr__(self) -> str:
         return f"Client({self.account.provider!r}, account={self.account.name!r})"

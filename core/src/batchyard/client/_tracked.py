@@ -19,6 +19,7 @@ from batchyard.models import (
     ExpiresAfter,
     FileDeleted,
     FileObject,
+    FileReport,
     Identity,
     Page,
     PageRequest,
@@ -45,6 +46,7 @@ __all__ = [
     "list_batches",
     "list_files",
     "receipt",
+    "report",
     "results",
     "retrieve_batch",
     "retrieve_file",
@@ -103,6 +105,10 @@ async def retrieve_file(desk: Place, file_id: str) -> FileObject:
 
 async def digest(desk: Place, file_id: str) -> str | None:
     return (await (await desk.ledger()).file(file_id, owner=desk.owner)).digest
+
+
+async def report(desk: Place, file_id: str) -> FileReport:
+    return await (await desk.ledger()).report_of_file(file_id, owner=desk.owner)
 
 
 async def delete_file(desk: Place, file_id: str) -> FileDeleted:

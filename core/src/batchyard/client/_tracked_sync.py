@@ -16,7 +16,7 @@ from batchyard.client._estimating import Estimator
 from batchyard.client._options import expires_of, page_of, ref_of
 from batchyard.client._plans import Polling
 from batchyard.client._streams import Content, Pager, Results
-from batchyard.models import Batch, FileDeleted, FileObject, Receipt
+from batchyard.models import Batch, FileDeleted, FileObject, FileReport, Receipt
 from batchyard.steps import FileContent
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class TrackedFiles(Files):
     def digest(self, file_id: str | FileObject) -> str | None:
         """The SHA-256 of the content as it was staged, in hex."""
         return self._desk.run(tracked.digest(self._desk, ref_of(file_id).id))
+
+    def report(self, file_id: str | FileObject) -> FileReport:
+        """Which of its lines gates refused and rewrote, and why."""
+        return self._desk.run(tracked.report(self._desk, ref_of(file_id).id))
 
     def delete(self, file_id: str | FileObject, **options: Any) -> FileDeleted:
         tracked.check_options(options)

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from batchyard.config._configuration import Location, suggestion
 from batchyard.errors import ConfigError
 
-__all__ = ["checked", "fitted", "unknown_keys"]
+__all__ = ["checked", "fitted", "keys_of", "unknown_keys"]
 
 Called = Callable[[Location], str]
 
@@ -55,7 +55,7 @@ def unknown_keys(
     Whatever the model's ``extra`` is, unless that allows what nobody knows: a
     setting that is silently ignored is the worst kind of typing mistake.
     """
-    fields = _by_key(model)
+    fields = keys_of(model)
     for key, value in values.items():
         if key in fields:
             for inner, table, where in _inner(fields[key], value, (*at, key)):
@@ -70,7 +70,7 @@ def fitted(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
 
     A variable has only text.
     """
-    fields = _by_key(model)
+    fields = keys_of(model)
     result = dict(values)
     for key, value in values.items():
         if key not in fields:
@@ -83,7 +83,8 @@ def fitted(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by all names by which they may be given."""
     found = {}
     for name, field in model.model_fields.items():
         for key in (name, field.alias, field.validation_alias):

@@ -21,7 +21,7 @@ PREFIX = "BATCHYARD_"
 
 Called = Callable[[Location], str]
 
-NAMED = {"accounts": "api_key", "gates": "gate", "sinks": "sink"}
+NAMED = {"accounts": "api_key", "gates": "gate", "models": "account", "sinks": "sink"}
 """Tables of which there may be several, each with a setting to show how it is written."""
 
 SINGLE = {"gateway": "port", "ledger": "url", "prices": "litellm_file"}

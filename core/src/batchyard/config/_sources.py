@@ -47,6 +47,7 @@ class Shape(BaseSettings):
     gates: dict[str, dict[str, Any]] = {}
     gateway: dict[str, Any] = {}
     ledger: dict[str, Any] = {}
+    models: dict[str, dict[str, Any]] = {}
     prices: dict[str, Any] = {}
 
     @field_validator("ledger", mode="before")

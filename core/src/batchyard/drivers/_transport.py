@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from batchyard.drivers._http import httpx
 from batchyard.errors import ConfigError
@@ -60,15 +61,26 @@ class Transport:
         if not self.verify:
             return False
         try:
-            if self.ca_bundle is None:
+            if self.ca_bundle is not None:
+                return ssl.create_default_context(cafile=self.ca_bundle)
+            if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
                 return httpx.create_ssl_context()
-            return ssl.create_default_context(cafile=self.ca_bundle)
+            return _certifis()
         except OSError as error:
             raise ConfigError(
                 f"cannot read the CA bundle {self.ca_bundle or os.environ.get('SSL_CERT_FILE')}: "
                 f"{error.strerror or error}",
                 param="ca_bundle",
             ) from error
+
+
+@cache
+def _certifis() -> ssl.SSLContext:
+    """Read certifi's authorities, once: that takes longer than all else a client is made of.
+
+    A file that somebody else keeps may change, and is read for each client.
+    """
+    return httpx.create_ssl_context()
 
 
 @contextmanager

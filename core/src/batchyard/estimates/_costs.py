@@ -41,13 +41,25 @@ def cost_range(
         if gaps:
             found.append(None)
             continue
-        rows = [row for one in models for row in _rows(one, counted.models[one.model], side)]
+        rows = [
+            row
+            for one in models
+            for row in _rows(question.sent(one.model), one, counted.models[one.model], side)
+        ]
         priced = price_usage(rows, question.prices, question.account, question.at)
         reasons.update(dict.fromkeys(item.reason for item in priced.items if item.reason))
         found.append(priced)
     low, expected, high = (None if one is None else one.cost for one in found)
     version = next((one.version for one in found if one is not None), None)
-    return CostRange(low, expected, high, tuple(reasons)), version
+    of_priced = None if found[1] is None else found[1].priced_cost
+    unpriced = _unpriced(found[1] or found[0])
+    return CostRange(low, expected, high, tuple(reasons), unpriced, of_priced), version
+
+
+def _unpriced(priced: Priced | None) -> tuple[str, ...]:
+    """The models whose input alone has no price already."""
+    items = () if priced is None else priced.items
+    return tuple(dict.fromkeys(one.model or "" for one in items if one.cost is None))
 
 
 def _gaps(models: Sequence[ModelEstimate], side: Side) -> Iterator[str]:
@@ -60,7 +72,9 @@ def _gaps(models: Sequence[ModelEstimate], side: Side) -> Iterator[str]:
         yield NO_CAP if side == "high" else NO_LENGTH
 
 
-def _rows(model: ModelEstimate, sums: ModelSums, side: Side) -> Iterator[UsageRow]:
+def _rows(
+    name: str | None, model: ModelEstimate, sums: ModelSums, side: Side
+) -> Iterator[UsageRow]:
     """The model's tokens by the size of its requests, as long ones may cost more."""
     total = sum(tokens for _, tokens in sums.buckets.values())
     wanted_input = getattr(model.input, side)
@@ -73,4 +87,4 @@ def _rows(model: ModelEstimate, sums: ModelSums, side: Side) -> Iterator[UsageRo
             output_tokens=round(wanted_output * lines / sums.lines),
         )
         number = max(1, round(model.lines * lines / sums.lines))
-        yield UsageRow(model.model, model.model, bucket, 0, number, 0, usage)
+        yield UsageRow(name, name, bucket, 0, number, 0, usage)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from batchyard.estimates._costs import cost_range
@@ -37,13 +37,19 @@ class Question:
 
     Without an account there are no limits, and without *prices* no costs.
     ``output_tokens`` is how long the caller expects an answer to be; ``at`` is
-    the time of price, in Unix seconds.
+    the time of price, in Unix seconds.  ``renames`` are the account's names of
+    models that the lines call otherwise.
     """
 
     account: Account | None = None
     prices: PriceSources | None = None
     output_tokens: int | None = None
     at: float = 0.0
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+    def sent(self, model: str | None) -> str | None:
+        """What the account is asked for where a line asks for *model*."""
+        return None if model is None else self.renames.get(model, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def estimate(source: Source, question: Question) -> Estimate:
     cannot be read.
     """
     with opened(source) as body:
-        tokenizer_of = partial(_tokenizer, question.account)
+        tokenizer_of = partial(_tokenizer, question)
         counted = count(body.sample(), tokenizer_of, question.output_tokens)
         whole = body.small and counted.finished
         factor = 1.0 if whole or not counted.bytes else body.size / counted.bytes
@@ -107,10 +113,11 @@ def estimate(source: Source, question: Question) -> Estimate:
     )
 
 
-def _tokenizer(account: Account | None, model: str | None) -> Tokenizer:
+def _tokenizer(question: Question, model: str | None) -> Tokenizer:
     """That of the model behind a name which the account may have chosen itself."""
-    if account is not None:
-        model = account.billing(model, model).model or model
+    model = question.sent(model)
+    if question.account is not None:
+        model = question.account.billing(model, model).model or model
     return tokenizer_for(model)
 
 

@@ -38,12 +38,16 @@ class CostRange:
     """US dollars; ``None`` is *unknown*, and then ``reasons`` say why.
 
     ``low`` is what the input alone costs: answers come on top of it.
+    ``unpriced`` names models that have no price, and ``priced`` is the expected
+    cost of the others.
     """
 
     low: Decimal | None
     expected: Decimal | None
     high: Decimal | None
     reasons: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+    priced: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

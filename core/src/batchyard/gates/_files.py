@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TypeAlias
 
 import msgspec
 
 from batchyard.errors import SourceError
 from batchyard.gates._chain import GateChain
+from batchyard.gates._report import Tally
 from batchyard.hookspecs import GateLine, Verdict
 from batchyard.lines import decode_input, split
 from batchyard.sources import Source
@@ -48,16 +50,21 @@ def pass_file(
     gates: GateChain,
     begin: Callable[[], IO[bytes]],
     refuse: Callable[[Refusal], object],
+    tally: Tally | None = None,
 ) -> Passed:
     """Show a file that was checked to the gates, and write what is to be sent of it.
 
     *begin* is called when something turns out to be different (a line that is
     refused or rewritten, a byte order mark, which is not sent) and opens what is
-    then written; a file of which nothing changes is never copied.
+    then written; a file of which nothing changes is never copied.  *tally*
+    counts what the gates made of it.
     """
+    counted = tally or Tally()
     passage = _Passage(source, begin, refuse)
     for chunk in _chunks(passage.lines()):
-        verdicts = gates.check_lines([line for _, line in chunk])
+        lines = [line for _, line in chunk]
+        verdicts = gates.check_lines(lines, partial(counted.take, lines))
+        counted.rewritten += sum(one.action == "rewrite" for one in verdicts)
         for (offset, line), verdict in zip(chunk, verdicts, strict=True):
             passage.take(offset, line, verdict)
     return Passed(passage.kept, passage.refused, passage.sent is not None)

@@ -42,8 +42,11 @@ async def pieces_of(request: Request, idle: float) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def json_of(request: Request, model: type[M], idle: float) -> M:
-    """The body as *model*.  Raises :class:`InputError` with the field that is wrong."""
+async def json_of(request: Request, model: type[M], idle: float, *, empty: bool = False) -> M:
+    """The body as *model*; with *empty*, no body is one without fields.
+
+    Raises :class:`InputError` with the field that is wrong.
+    """
     body = bytearray()
     try:
         async for piece in pieces_of(request, idle):
@@ -55,7 +58,7 @@ async def json_of(request: Request, model: type[M], idle: float) -> M:
     except ClientDisconnect:
         raise InputError("The request broke off.") from None
     try:
-        return model.model_validate_json(bytes(body), strict=True)
+        return model.model_validate_json(bytes(body) or (b"{}" if empty else b""), strict=True)
     except ValidationError as error:
         raise _refusal(error) from None
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from batchyard.errors import AuthenticationError
+from batchyard.errors import AuthenticationError, PermissionDeniedError
+from batchyard.gateway._edge import note
 from batchyard.gateway._gateway import Gateway
+from batchyard.gateway._rates import too_many
+from batchyard.ledger.keys import KeyRecord, valid
 from batchyard.models import Identity
 
-__all__ = ["Caller", "identified"]
+__all__ = ["Caller", "identified", "master_only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +30,25 @@ class Caller:
     models: frozenset[str] | None = None
     accounts: frozenset[str] | None = None
     admin: bool = False
+    key: KeyRecord | None = None
 
 
 async def identified(gateway: Gateway, request: Request) -> Caller:
     """Who the bearer of the request's key is.
 
-    Raises :class:`AuthenticationError`.  Where no key is configured at all, anybody
-    who reaches the gateway is its operator: it listens on this machine alone then.
+    Raises :class:`AuthenticationError`, and :class:`RateLimitError` for a key that
+    asks too often.  Where there is neither a master key nor any other, anybody who
+    reaches the gateway is its operator: it listens on this machine alone then.
     """
     master = gateway.settings.master_key
     given = _bearer(request)
-    if master is None:
+    if given is not None and master is not None and _same(given, master.get_secret_value()):
+        note(request, "caller", "master")
         return Caller(admin=True)
-    if given is not None and _same(given, master.get_secret_value()):
+    key = None if given is None else await gateway.keyring.find(given)
+    if key is not None:
+        return _caller(gateway, request, key)
+    if master is None and not await gateway.keyring.any():
         return Caller(admin=True)
     raise AuthenticationError(
         "You didn't provide an API key. Send it as `Authorization: Bearer KEY`."
@@ -48,6 +57,33 @@ async def identified(gateway: Gateway, request: Request) -> Caller:
         status=401,
         code="invalid_api_key",
     )
+
+
+def _caller(gateway: Gateway, request: Request, key: KeyRecord) -> Caller:
+    note(request, "caller", key.id)
+    now = gateway.ledger.now()
+    valid(key, now)
+    limit = key.limits.requests_per_minute
+    if limit is not None:
+        standing, wait = gateway.rates.take(key.id, limit, now)
+        note(request, "headers", standing.headers)
+        if wait:
+            raise too_many(key.name, standing, wait)
+    return Caller(
+        identity=key.identity,
+        owner=key.owner,
+        models=None if key.models is None else frozenset(key.models),
+        accounts=None if key.accounts is None else frozenset(key.accounts),
+        key=key,
+    )
+
+
+def master_only(caller: Caller) -> None:
+    """Raise :class:`PermissionDeniedError` for whoever is not the operator."""
+    if not caller.admin:
+        raise PermissionDeniedError(
+            "This needs the master key.", status=403, code="master_key_needed"
+        )
 
 
 def _bearer(request: Request) -> str | None:

@@ -9,11 +9,12 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchyard.gateway._errors import answer_to
 
-__all__ = ["Edge", "request_id_of"]
+__all__ = ["Edge", "note", "request_id_of"]
 
 log = logging.getLogger("batchyard.gateway.access")
 
@@ -23,6 +24,11 @@ STATE = "batchyard"
 
 def request_id_of(scope: Scope) -> str:
     return str(scope[STATE]["request_id"])
+
+
+def note(request: HTTPConnection, name: str, value: object) -> None:
+    """Keep something with the request: its ``caller`` for the log, ``headers`` for its reply."""
+    request.scope[STATE][name] = value
 
 
 class Edge:
@@ -78,7 +84,9 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message.setdefault("headers", []).append((b"x-request-id", self.request_id.encode()))
+            headers = {"x-request-id": self.request_id, **self._notes.get("headers", {})}
+            encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+            message["headers"] = [*message.get("headers", ()), *encoded]
         await self._send(message)
 
     def log(self) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from batchyard.config import GatewaySettings
+from batchyard.gateway._keyring import Keyring
+from batchyard.gateway._rates import Rates
 from batchyard.ledger import Ledger
 
 __all__ = ["Gateway"]
@@ -16,13 +18,17 @@ class Gateway:
     """An open ledger, and how it is shown to the world.
 
     ``following`` follows its batches, unless somebody else does; ``uploads`` are
-    the places for those that arrive.
+    the places for those that arrive, ``keyring`` and ``rates`` are for the keys of callers.
     """
 
     ledger: Ledger
     settings: GatewaySettings
     following: asyncio.Task[bool] | None = None
     uploads: asyncio.Semaphore = field(init=False, repr=False)
+    keyring: Keyring = field(init=False, repr=False)
+    rates: Rates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uploads", asyncio.Semaphore(self.settings.max_uploads))
+        object.__setattr__(self, "keyring", Keyring(self.ledger))
+        object.__setattr__(self, "rates", Rates(self.settings.workers))

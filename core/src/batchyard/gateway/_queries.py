@@ -32,6 +32,10 @@ class Query:
             raise self._wrong(name, f"is longer than {LONGEST} characters")
         return value
 
+    def take(self, names: Collection[str]) -> None:
+        """Let somebody else read what is called so."""
+        self._taken.update(names)
+
     def whole(self, name: str, least: int, most: int) -> int | None:
         """A whole number."""
         value = self.text(name)

@@ -14,8 +14,10 @@ from batchyard.gateway._callers import Caller
 from batchyard.gateway._forms import FormReader
 from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._headers import idempotency_key_of
+from batchyard.gateway._hints import FIELDS, hints_of
 from batchyard.ledger import FileOrder
 from batchyard.ledger.files import Received
+from batchyard.ledger.routing import fields_of
 from batchyard.ledger.staging import Arriving
 from batchyard.models import ExpiresAfter, FileObject
 
@@ -35,10 +37,14 @@ async def uploaded(gateway: Gateway, caller: Caller, request: Request) -> FileOb
     """The file that the request brings.  Nothing of a refused one is kept."""
     _fits(gateway, request)
     key = idempotency_key_of(request)
+    if caller.key is not None and key is None:
+        # before it is sent in vain; it is asked again when it is written down
+        await gateway.ledger.check_room(caller.key, 0)
     async with gateway.uploads:
         received, fields, filename = await _received(gateway, caller, request)
         try:
-            order = _order(fields, filename, key)
+            hints = _hints(gateway, caller, request, fields, received)
+            order = _order(fields, filename, key, hints)
         except BaseException:
             await gateway.ledger.discard_file(received)
             raise
@@ -131,7 +137,23 @@ def checked_name(filename: str) -> str:
     return name
 
 
-def _order(fields: dict[str, str], filename: str, key: str | None) -> FileOrder:
+def _hints(
+    gateway: Gateway,
+    caller: Caller,
+    request: Request,
+    fields: dict[str, str],
+    received: Received,
+) -> dict[str, list[str]] | None:
+    """Where the file's batches are to run, which is checked while the sender still listens."""
+    said = {name: fields.pop(name) for name in FIELDS if name in fields}
+    hints = hints_of(gateway, caller, request, said)
+    gateway.ledger.routing.check(hints, received.staged.models, allowed=caller.accounts)
+    return fields_of(hints) or None
+
+
+def _order(
+    fields: dict[str, str], filename: str, key: str | None, hints: dict[str, list[str]] | None
+) -> FileOrder:
     left = dict(fields)
     purpose = left.pop("purpose", None)
     if purpose is None:
@@ -150,7 +172,7 @@ def _order(fields: dict[str, str], filename: str, key: str | None) -> FileOrder:
     if left:
         name = next(iter(left))[:100]
         raise InputError(f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name)
-    return FileOrder(filename, purpose, expires, key)
+    return FileOrder(filename, purpose, expires, key, hints)
 
 
 def _expires(fields: dict[str, str]) -> ExpiresAfter | None:

@@ -43,19 +43,29 @@ from batchyard.hookspecs._listeners import ListenerSpec
 from batchyard.hookspecs._markers import PROJECT, hookimpl, hookspec
 from batchyard.hookspecs._operations import ProviderSpec
 from batchyard.hookspecs._plugins import EngineSpec, GateSpec, PriceSpec, SinkSpec
-from batchyard.hookspecs._records import EngineContext, GateLine, Verdict
+from batchyard.hookspecs._records import (
+    Admission,
+    EngineContext,
+    Forecast,
+    GateLine,
+    Reservation,
+    Verdict,
+)
 from batchyard.models import Rates
 
 __all__ = [
     "PROJECT",
+    "Admission",
     "EngineContext",
     "EngineSpec",
+    "Forecast",
     "GateLine",
     "GateSpec",
     "ListenerSpec",
     "PriceSpec",
     "ProviderSpec",
     "Rates",
+    "Reservation",
     "SinkSpec",
     "Verdict",
     "hookimpl",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchyard.hookspecs._markers import hookspec
 
 if TYPE_CHECKING:
-    from batchyard.hookspecs._records import GateLine, Verdict
+    from batchyard.hookspecs._records import Admission, GateLine, Verdict
     from batchyard.models import BatchRequest, Event, Rates
 
 __all__ = ["EngineSpec", "GateSpec", "PriceSpec", "SinkSpec"]
@@ -84,8 +84,13 @@ class GateSpec:
         """
 
     @hookspec(firstresult=True)
-    def check_batch(self, batch: BatchRequest) -> Verdict:  # type: ignore[empty-body]
+    def check_batch(self, batch: BatchRequest, admission: Admission | None) -> Verdict:  # type: ignore[empty-body]
         """Whether the batch may be created.
+
+        *admission* says who asks for it, and what it would cost.  It is ``None``
+        in direct mode, where nothing is kept, and a gate that needs it refuses.
+        With ``Verdict.keep(Reservation(…))`` the batch is created only if so much
+        is left, and what it really costs counts once it is settled.
 
         Example::
 
@@ -93,7 +98,9 @@ class GateSpec:
 
             class Example:
                 @hookimpl
-                def check_batch(self, batch):
+                def check_batch(self, batch, admission):
+                    if admission is None or not admission.identity.team:
+                        return Verdict.refuse("no_team", "Batches are for a team here.")
                     if "gpt-5-pro" in batch.models:
                         return Verdict.refuse("model_not_allowed", "Ask for gpt-5-pro first.")
                     return Verdict.keep()

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from batchyard.ledger.accounts import Accounts, Served
     from batchyard.ledger.batches import BatchOrder
     from batchyard.ledger.files import FileOrder
+    from batchyard.ledger.keys import KeyOrder
     from batchyard.ledger.opening import Setup
 
-__all__ = ["Accounts", "BatchOrder", "FileOrder", "Ledger", "Served", "Setup"]
+__all__ = ["Accounts", "BatchOrder", "FileOrder", "KeyOrder", "Ledger", "Served", "Setup"]
 
 _HOMES = {
     "Accounts": "accounts",
     "BatchOrder": "batches",
     "FileOrder": "files",
+    "KeyOrder": "keys",
     "Ledger": "_ledger",
     "Served": "accounts",
     "Setup": "opening",

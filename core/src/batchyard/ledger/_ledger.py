@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Self
@@ -12,15 +12,17 @@ from sqlalchemy import select
 
 from batchyard.config import LedgerSettings
 from batchyard.errors import NotFinishedError
-from batchyard.ledger import batches, files
+from batchyard.ledger import batches, files, keys
 from batchyard.ledger.adopting import adopt, rebuild
 from batchyard.ledger.batches import BatchOrder
 from batchyard.ledger.files import FileOrder, Received
+from batchyard.ledger.keys import KeyOrder, KeyRecord
 from batchyard.ledger.opening import Setup, open_parts
 from batchyard.ledger.outbox import Outbox
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.receipts import combined, read
 from batchyard.ledger.records import BatchRecord, FileRecord
+from batchyard.ledger.routing import Offer, Routing, offers, served_accounts
 from batchyard.ledger.settlement import Joined, joined
 from batchyard.ledger.settling import reprice
 from batchyard.ledger.staging import Arriving
@@ -28,15 +30,18 @@ from batchyard.ledger.store import Store, StoreMissingError
 from batchyard.ledger.tracker import Tracker, follower_of
 from batchyard.lines import ResultLine
 from batchyard.models import (
+    ApiKey,
     Batch,
     FileDeleted,
     FileObject,
+    FileReport,
     Identity,
     Page,
     PageRequest,
     Receipt,
     Usage,
 )
+from batchyard.registry import Account
 from batchyard.sources import Source
 
 __all__ = ["Ledger"]
@@ -76,11 +81,29 @@ class Ledger:
     ) -> None:
         await self._scope.aclose()
 
+    @property
+    def routing(self) -> Routing:
+        """How accounts are chosen for batches."""
+        return self.parts.routing
+
+    def offers(self, accounts: Collection[str] | None = None) -> Mapping[str, Sequence[Offer]]:
+        """What is known to run in batches at *accounts*, if not at any, by the lines' models."""
+        return offers(self.parts, accounts)
+
+    def accounts(self, accounts: Collection[str] | None = None) -> Mapping[str, Account]:
+        """Those of *accounts*, if not all, that can be used."""
+        found = served_accounts(self.parts, accounts)
+        return {name: one.account for name, one in found.items()}
+
     async def check(self) -> None:
         """Raise :class:`LedgerUnavailableError` or a ``StoreError`` if either cannot be reached."""
         async with self.parts.db.reading() as connection:
             await connection.execute(select(1))
         await asyncio.to_thread(_reach, self.parts.store)
+
+    def now(self) -> float:
+        """The time, in Unix seconds, as the ledger's clock has it."""
+        return self.parts.now()
 
     async def receive_file(
         self,
@@ -108,6 +131,10 @@ class Ledger:
         """The file with what the ledger knows beyond what is shown."""
         return await files.find_file(self.parts, file_id, owner=owner)
 
+    async def report_of_file(self, file_id: str, *, owner: str | None = None) -> FileReport:
+        """Which of its lines gates refused and rewrote, and why."""
+        return await files.report(self.parts, file_id, owner=owner)
+
     async def delete_file(self, file_id: str, *, owner: str | None = None) -> FileDeleted:
         return await files.delete(self.parts, file_id, owner=owner)
 
@@ -126,13 +153,18 @@ class Ledger:
         return files.content(self.parts, file, start, end, as_completed=as_completed)
 
     async def create_batch(
-        self, order: BatchOrder, *, who: Identity = NOBODY, owner: str | None = None
+        self,
+        order: BatchOrder,
+        *,
+        who: Identity = NOBODY,
+        owner: str | None = None,
+        accounts: Collection[str] | None = None,
     ) -> Batch:
-        """Write down a batch with its jobs as intents.
+        """Write down a batch with its jobs as intents; ``accounts`` are those it may run at.
 
         ``tracked_by`` of the reply says who follows it, ``None`` that nobody does.
         """
-        made = await batches.create(self.parts, who, order, owner=owner)
+        made = await batches.create(self.parts, who, order, owner=owner, accounts=accounts)
         followed = await follower_of(self.parts)
         return batches.shown(self.parts, made).model_copy(update={"tracked_by": followed})
 
@@ -140,9 +172,11 @@ class Ledger:
         found = await batches.find_batch(self.parts, batch_id, owner=owner, freshen=True)
         return batches.shown(self.parts, found)
 
-    async def batch(self, batch_id: str, *, owner: str | None = None) -> BatchRecord:
+    async def batch(
+        self, batch_id: str, *, owner: str | None = None, provider: str | None = None
+    ) -> BatchRecord:
         """The batch with what the ledger knows beyond what is shown."""
-        return await batches.find_batch(self.parts, batch_id, owner=owner)
+        return await batches.find_batch(self.parts, batch_id, owner=owner, provider=provider)
 
     async def find_batch(self, idempotency_key: str, *, owner: str = "") -> Batch | None:
         found = await batches.find_keyed(self.parts, idempotency_key, owner=owner)
@@ -151,8 +185,10 @@ class Ledger:
     async def cancel_batch(self, batch_id: str, *, owner: str | None = None) -> Batch:
         return batches.shown(self.parts, await batches.cancel(self.parts, batch_id, owner=owner))
 
-    async def list_batches(self, page: PageRequest, *, owner: str | None = None) -> Page[Batch]:
-        return await batches.list_batches(self.parts, page, owner=owner)
+    async def list_batches(
+        self, page: PageRequest, *, owner: str | None = None, provider: str | None = None
+    ) -> Page[Batch]:
+        return await batches.list_batches(self.parts, page, owner=owner, provider=provider)
 
     async def receipts(self, batch_id: str, *, owner: str | None = None) -> Sequence[Receipt]:
         """The batch's settlement and what came after it; none before it is settled."""
@@ -187,6 +223,35 @@ class Ledger:
         """Take over what this ledger's predecessor made at the account."""
         found = await rebuild(self.parts, account=account)
         return [batches.shown(self.parts, one) for one in found]
+
+    async def create_key(self, order: KeyOrder) -> ApiKey:
+        """A new API key, with its secret, which is shown here and nowhere else."""
+        return await keys.create(self.parts.db, order)
+
+    async def retrieve_key(self, key_id: str) -> ApiKey:
+        return keys.shown(await keys.find_key(self.parts.db, key_id))
+
+    async def list_keys(self, page: PageRequest) -> Page[ApiKey]:
+        return await keys.list_keys(self.parts.db, page)
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        return await keys.revoke(self.parts.db, key_id)
+
+    async def rotate_key(self, key_id: str, *, grace: float = 0.0) -> ApiKey:
+        """The key with a new secret; see :func:`batchyard.ledger.keys.rotate`."""
+        return await keys.rotate(self.parts.db, key_id, grace=grace)
+
+    async def key_of_secret(self, secret: str) -> KeyRecord | None:
+        """The key that a caller shows, which may have ended."""
+        return await keys.key_of_secret(self.parts.db, secret)
+
+    async def check_room(self, key: KeyRecord, size: int) -> None:
+        """Raise :class:`RateLimitError` for a file that the key has no room for."""
+        async with self.parts.db.reading() as connection:
+            await keys.check_room(connection, key, size, self.now())
+
+    async def keys_exist(self) -> bool:
+        return await keys.keys_exist(self.parts.db)
 
     async def followed_by(self) -> str | None:
         """Who follows the batches of this ledger, or ``None`` if nobody does."""

@@ -82,6 +82,15 @@ class Accounts:
         self._absent[name] = time.monotonic()
 
     @property
+    def made(self) -> tuple[str, ...]:
+        """Those that were asked for, or given, so far."""
+        return tuple(self._served)
+
+    def known(self, name: str) -> Served | None:
+        """The account, if it is made already."""
+        return self._served.get(name)
+
+    @property
     def absent(self) -> tuple[str, ...]:
         """Accounts that this process has not, as it has just found: their work is others'."""
         lately = time.monotonic() - ABSENT

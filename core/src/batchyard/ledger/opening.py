@@ -15,9 +15,11 @@ from typing import Any
 from batchyard.config import (
     Configuration,
     LedgerSettings,
+    ModelSettings,
     load,
     resolve,
     resolve_gates,
+    resolve_models,
     resolve_prices,
     resolve_sinks,
 )
@@ -31,6 +33,7 @@ from batchyard.ledger.database import Database
 from batchyard.ledger.outbox import Outbox, Subscription, subscribe
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.retention import Retention, clean
+from batchyard.ledger.routing import Directory, Routing
 from batchyard.ledger.settlement import stop_settling
 from batchyard.ledger.store import LocalStore
 from batchyard.ledger.tracker import DUTIES, Tracker
@@ -46,7 +49,7 @@ class Setup:
     """What a process brings to a ledger, besides its configuration.
 
     ``accounts`` are made already, by their names; ``gates`` and ``sinks`` are
-    plugins beside the configured ones, by theirs.  ``duties`` is what its
+    plugins beside the configured ones, by theirs, and ``models`` are too.  ``duties`` is what its
     tracker does.
     """
 
@@ -59,6 +62,7 @@ class Setup:
     accounts: Sequence[Served] = ()
     default_account: str | None = None
     gates: Sequence[tuple[str, object]] = ()
+    models: Sequence[ModelSettings] = ()
     sinks: Mapping[str, object] = field(default_factory=dict)
     duties: Collection[str] = DUTIES
     keeper: bool = False
@@ -87,6 +91,7 @@ async def open_parts(
         gates=GateChain([*_gates(registry, config), *setup.gates]),
         prices=_prices(registry, config, overrides),
         settings=settings,
+        routing=Routing(_directory(setup, registry, config, accounts), accounts),
         holder=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
     )
     if settings.settle_in_process:
@@ -101,6 +106,13 @@ async def open_parts(
     kept = Retention(None if days is None else days * 86_400.0)
     cleaner = partial(clean, db, parts.store, kept)
     return parts, Tracker(parts, engine, outbox, clean=cleaner, duties=setup.duties), outbox
+
+
+def _directory(
+    setup: Setup, registry: Registry, config: Configuration, accounts: Accounts
+) -> Directory:
+    models = (*setup.models, *resolve_models(registry, config))
+    return Directory(registry, config, models, accounts=accounts, default=setup.default_account)
 
 
 def _served(

@@ -15,6 +15,7 @@ from batchyard.ledger.accounts import Accounts
 from batchyard.ledger.database import Database
 from batchyard.ledger.grouping import Grouped
 from batchyard.ledger.outbox import Recorded, record_all
+from batchyard.ledger.recently import Recently
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.store import Store
 from batchyard.ledger.tables import batches, jobs
@@ -23,12 +24,16 @@ from batchyard.models import Event
 if TYPE_CHECKING:
     from batchyard.config import LedgerSettings
     from batchyard.gates import GateChain
+    from batchyard.ledger.routing import Routing
     from batchyard.prices import PriceSources
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 __all__ = ["Parts", "Transaction", "transaction"]
+
+ASKED = 5.0
+"""Seconds for which one who asks for a batch that runs has it looked at for all who do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,10 @@ class Parts:
     gates: GateChain
     prices: PriceSources
     settings: LedgerSettings
+    routing: Routing
     holder: str
 
+    asked: Recently = field(default_factory=lambda: Recently(ASKED), repr=False, compare=False)
     _groups: dict[Any, Grouped[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def now(self) -> float:

@@ -172,6 +172,12 @@ class JobRecord(_Record):
     reason: str | None
     epoch: int
 
+    @property
+    def asked_models(self) -> tuple[str, ...]:
+        """The models that its provider is asked for: the lines', by the account's names."""
+        renames = self.renames or {}
+        return tuple(dict.fromkeys(renames.get(one, one) for one in self.models))
+
 
 def found_by(key: Column[str], kind: type[R]) -> Lookup[R]:
     """How one of these records is found by a column that is unique."""

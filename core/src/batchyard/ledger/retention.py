@@ -25,6 +25,7 @@ from batchyard.ledger.tables import (
     files,
     jobs,
     leases,
+    reservations,
     settlement_items,
     settlements,
 )
@@ -181,6 +182,9 @@ async def _forget_batches(db: Database, seconds: float | None, limit: int) -> in
             await _drop_events(conn, ids)
             for table in (settlements, jobs):
                 await conn.execute(delete(table).where(table.c.batch_id.in_(ids)))
+            # what was spent still counts against its budget, for as long as that asks
+            released = reservations.c.batch_id.in_(ids), reservations.c.state == "released"
+            await conn.execute(delete(reservations).where(*released))
             await conn.execute(delete(batches).where(batches.c.id.in_(ids)))
     return len(ids)
 

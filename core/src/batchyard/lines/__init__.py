@@ -12,6 +12,7 @@ from batchyard.lines._index import LineIndex
 from batchyard.lines._index_writer import IndexInfo, LineIndexWriter
 from batchyard.lines._inputs import InputLine, decode_input
 from batchyard.lines._regular import blocks, open_regular
+from batchyard.lines._renaming import rename_models, renamed_growth
 from batchyard.lines._result_index import ResultIndexInfo, index_results
 from batchyard.lines._results import (
     ResultError,
@@ -72,6 +73,8 @@ __all__ = [
     "outcome_of",
     "pieces",
     "refusal_of",
+    "rename_models",
+    "renamed_growth",
     "result_without_response",
     "split",
 ]

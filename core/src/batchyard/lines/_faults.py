@@ -53,6 +53,18 @@ class _Body(msgspec.Struct, gc=False):
     images: msgspec.Raw = _ABSENT
 
 
+class _Named:
+    """Any one of the values that a line has for its model."""
+
+
+class _NamedBody(msgspec.Struct, gc=False):
+    model: _Named | None = None
+
+
+class _NamedLine(msgspec.Struct, gc=False):
+    body: _NamedBody
+
+
 class _TypedBody(msgspec.Struct, gc=False):
     model: str | None = None
     stream: bool | None = None
@@ -90,11 +102,26 @@ def examine(data: bytes) -> Fields:
     if not fields.faults:
         try:
             _decode_typed(data)
+            twice = _names_other(data, fields.model)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # each value is right where it occurs last
+            twice = True
+        if twice:
             message = "A key occurs twice in this line, with different values. Keep one of them."
             fields.faults.append(Fault("invalid_json_line", message))
     return fields
+
+
+def _names_other(data: bytes, model: str | None) -> bool:
+    """Whether the line names other models too, of which a provider may take the first."""
+    named: list[object] = []
+
+    def note(_: type, value: object) -> _Named:
+        named.append(value)
+        return _Named()
+
+    msgspec.json.decode(data, type=_NamedLine, dec_hook=note)
+    return any(one != model for one in named)
 
 
 def custom_id_of(data: bytes) -> str | None:
@@ -161,7 +188,9 @@ def _syntax_fault(data: bytes, reason: str) -> Fault:
 
 def _has_half_surrogates(data: bytes) -> bool:
     """Whether they are all that is wrong: the line is right without any surrogates."""
-    mended = _SURROGATES.sub(rb"\\ufffd", data)
+    mended, found = _SURROGATES.subn(rb"\\ufffd", data)
+    if not found:
+        return False
     try:
         _decode_line(mended)
     except (msgspec.DecodeError, RecursionError):

@@ -49,7 +49,7 @@ class PlainLines:
             if heads is not None:
                 return list(map(_custom_id, heads)), {self._first: len(heads)}
         heads = _decoded(self._wide, data)
-        if heads is None or any(map(_stream, heads)):
+        if heads is None or any(map(_stream, heads)) or not _named_once(data, len(heads)):
             return None
         models = Counter(map(_model, heads))
         if not models.keys() <= self._models:
@@ -65,6 +65,14 @@ def _decoded(decode: Decode, data: bytes) -> list[Any] | None:
         return list(map(decode, BytesIO(data)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _named_once(data: bytes, lines: int) -> bool:
+    """Whether no line can name a second model: the decoder tells of the last one only.
+
+    A key may be written with escapes, of which its letters' begin alike.
+    """
+    return data.count(b'"model"') <= lines and b"\\u006" not in data
 
 
 def _is_utf8(data: bytes) -> bool:

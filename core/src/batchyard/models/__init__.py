@@ -24,6 +24,7 @@ from batchyard.models._calls import (
 )
 from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
 from batchyard.models._files import FileDeleted, FileObject, Page
+from batchyard.models._keys import ApiKey, KeyLimits
 from batchyard.models._receipts import (
     Billing,
     CostItem,
@@ -33,11 +34,13 @@ from batchyard.models._receipts import (
     Rates,
     Receipt,
 )
+from batchyard.models._reports import FileReport, GateReport, ReportedLine, ReportedReason
 from batchyard.models._usage import OUTCOMES, Outcome, Totals, Usage
 
 __all__ = [
     "OUTCOMES",
     "TERMINAL_STATUSES",
+    "ApiKey",
     "Batch",
     "BatchError",
     "BatchErrors",
@@ -53,10 +56,13 @@ __all__ = [
     "FileDeleted",
     "FileEvent",
     "FileObject",
+    "FileReport",
     "FileUpload",
     "Finding",
+    "GateReport",
     "Identity",
     "InputTokensDetails",
+    "KeyLimits",
     "Limits",
     "Outcome",
     "OutputTokensDetails",
@@ -66,6 +72,8 @@ __all__ = [
     "Rates",
     "Receipt",
     "Ref",
+    "ReportedLine",
+    "ReportedReason",
     "RequestCounts",
     "RequestEvent",
     "Totals",

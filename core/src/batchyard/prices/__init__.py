@@ -12,7 +12,7 @@ billionth.
 
 from __future__ import annotations
 
-from batchyard.prices._book import BookPrices
+from batchyard.prices._book import BookPrices, maker_of, priced_models
 from batchyard.prices._context import ListPrice, PriceContext, PriceOptions
 from batchyard.prices._derived import DerivedPrices
 from batchyard.prices._litellm_file import LiteLLMPrices
@@ -49,9 +49,11 @@ __all__ = [
     "difference",
     "fine_tuned",
     "from_nanos",
+    "maker_of",
     "nanos",
     "override_rates",
     "price_usage",
+    "priced_models",
     "rates_from_record",
     "rates_record",
     "recompute",

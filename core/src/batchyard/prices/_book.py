@@ -15,7 +15,17 @@ from batchyard.hookspecs import hookimpl
 from batchyard.models import Rates
 from batchyard.prices._money import EXACT
 
-__all__ = ["AMOUNTS", "DERIVED", "Book", "BookPrices", "Discount", "book", "scaled"]
+__all__ = [
+    "AMOUNTS",
+    "DERIVED",
+    "Book",
+    "BookPrices",
+    "Discount",
+    "book",
+    "maker_of",
+    "priced_models",
+    "scaled",
+]
 
 FILE = "book.toml"
 
@@ -98,6 +108,18 @@ def scaled(rates: Rates, factor: Decimal, **changes: Any) -> Rates:
     }
     above = rates.long_context and scaled(rates.long_context, factor)
     return replace(rates, **grown, long_context=above, **changes)
+
+
+def maker_of(model: str) -> str | None:
+    """The first provider that the file has prices of the model for."""
+    return next((of for of, name in book().prices if name == model), None)
+
+
+def priced_models(provider: str) -> tuple[str, ...]:
+    """The models that the file has prices of batches for, without their dated names."""
+    found = book()
+    names = (model for of, model in found.prices if of == provider)
+    return tuple(sorted(one for one in names if one not in found.families))
 
 
 @cache

@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import pluggy
-
 from batchyard.errors import PluginContractError, UnsupportedError
-from batchyard.hookspecs import PROJECT, ListenerSpec, ProviderSpec
+from batchyard.hookspecs import ListenerSpec, ProviderSpec
 from batchyard.models import Billing, Limits
-from batchyard.registry._checks import implementations, register
+from batchyard.registry._checks import register
 from batchyard.registry._listeners import DEADLINE, Listener, Observation
+from batchyard.registry._manager import Manager
 from batchyard.registry._plans import OPERATIONS, Keeper
 from batchyard.registry._shared import SharedValues
 from batchyard.steps import openai_wire
@@ -65,20 +64,20 @@ class Account:
         self._origin = origin or provider
         self.shared = SharedValues()
         self._plugin = plugin
-        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager = Manager()
         self._manager.add_hookspecs(ProviderSpec)
-        self._manager.add_hookspecs(ListenerSpec)
-        register(self._manager, "providers", self._origin, plugin)
+        self._own = frozenset(register(self._manager, "providers", self._origin, plugin))
         # pluggy calls the wrapper that was registered last first
         for wrapper_name, wrapper in reversed(list((middleware or {}).items())):
             self._manager.register(Keeper())
             register(self._manager, "middleware", wrapper_name, wrapper)
+        if listeners:
+            self._manager.add_hookspecs(ListenerSpec)
         for listener, told in listeners:
             register(self._manager, "listeners", told.name, listener)
         self._listeners = tuple(told for _, told in listeners)
         self._observing = threading.Lock()
         self._wrapped = bool(middleware)
-        self._own = {hook for hook, _ in implementations(plugin)}
 
     def __repr__(self) -> str:
         return f"Account({self.name!r}, provider={self.provider!r})"

@@ -14,7 +14,7 @@ from typing import Any
 import pluggy
 
 from batchyard.errors import PluginContractError, PluginFailedError
-from batchyard.registry._checks import implementations, manager_for, register
+from batchyard.registry._checks import manager_for, register
 from batchyard.registry._listeners import within
 
 __all__ = ["Hooks"]
@@ -34,9 +34,8 @@ class Hooks:
     """
 
     def __init__(self, group: str, name: str, plugin: object, deadline: float) -> None:
-        register(manager_for(group), group, name, plugin)
+        self._hooks = register(manager_for(group), group, name, plugin)
         self._name = f"{group.removesuffix('s')} {name}"
-        self._hooks = dict(implementations(plugin))
         self._deadline = deadline
         self._busy = 0
         self._lock = threading.Lock()

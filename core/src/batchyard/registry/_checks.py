@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import pluggy
 
 from batchyard.errors import PluginContractError
 from batchyard.hookspecs import (
-    PROJECT,
     EngineSpec,
     GateSpec,
     ListenerSpec,
@@ -19,6 +19,7 @@ from batchyard.hookspecs import (
     ProviderSpec,
     SinkSpec,
 )
+from batchyard.registry._manager import Manager
 
 __all__ = ["SPECS", "implementations", "manager_for", "register"]
 
@@ -34,28 +35,52 @@ SPECS: dict[str, type] = {
 """Which hooks a plugin of each group may implement."""
 
 
-def register(manager: pluggy.PluginManager, group: str, name: str, plugin: object) -> None:
-    """Register *plugin*, or raise :class:`PluginContractError` and leave the manager as it was."""
-    found = list(implementations(plugin))
-    if not found:
-        raise PluginContractError(f"{name} implements no hook of {group}; is @hookimpl missing?")
-    for hook, impl in found:
-        _check(group, name, hook, impl)
+def register(
+    manager: pluggy.PluginManager, group: str, name: str, plugin: object
+) -> dict[str, pluggy.HookImpl]:
+    """Register *plugin*, and return what it implements, by the name of the hook.
+
+    Raises :class:`PluginContractError`, and leaves the manager as it was.
+    """
     if manager.is_registered(plugin):
         raise PluginContractError(f"{name} is registered twice")
     try:
         manager.register(plugin, f"{name} {id(plugin):x}")
     except pluggy.PluginValidationError as error:
+        # ours say what is wrong, and what instead
+        _check_all(group, name, implementations(plugin))
         raise PluginContractError(f"{name} breaks the contract: {error}") from error
+    found = _registered(manager, plugin)
+    try:
+        _check_all(group, name, found)
+    except PluginContractError:
+        manager.unregister(plugin)
+        raise
+    return found
 
 
-def implementations(plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
-    """The plugin's hook implementations, each with the name of its hook."""
+def implementations(plugin: object) -> dict[str, pluggy.HookImpl]:
+    """The plugin's hook implementations, by the name of the hook; what it may not have, too."""
     # one without specs takes whatever is marked
-    manager = pluggy.PluginManager(PROJECT)
+    manager = Manager()
     manager.register(plugin)
-    for caller in manager.get_hookcallers(plugin) or ():
-        yield from ((caller.name, impl) for impl in caller.get_hookimpls())
+    return _registered(manager, plugin)
+
+
+def _registered(manager: pluggy.PluginManager, plugin: object) -> dict[str, pluggy.HookImpl]:
+    return {
+        caller.name: impl
+        for caller in manager.get_hookcallers(plugin) or ()
+        for impl in caller.get_hookimpls()
+        if impl.plugin is plugin
+    }
+
+
+def _check_all(group: str, name: str, found: Mapping[str, pluggy.HookImpl]) -> None:
+    if not found:
+        raise PluginContractError(f"{name} implements no hook of {group}; is @hookimpl missing?")
+    for hook, impl in found.items():
+        _check(group, name, hook, impl)
 
 
 def _check(group: str, name: str, hook: str, impl: pluggy.HookImpl) -> None:
@@ -91,7 +116,7 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
 
 def _check_signature(where: str, spec: Any, function: Any) -> None:
     """Catch what pluggy refuses without saying where, or accepts and then never passes on."""
-    wanted = [one for one in inspect.signature(spec).parameters if one != "self"]
+    wanted = _wanted(spec)
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
@@ -115,8 +140,13 @@ def _check_signature(where: str, spec: Any, function: Any) -> None:
             )
 
 
+@cache
+def _wanted(spec: Any) -> tuple[str, ...]:
+    return tuple(one for one in inspect.signature(spec).parameters if one != "self")
+
+
 def manager_for(group: str) -> pluggy.PluginManager:
     """A manager that knows the hooks of one group."""
-    manager = pluggy.PluginManager(PROJECT)
+    manager = Manager()
     manager.add_hookspecs(SPECS[group])
     return manager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from batchyard.hookspecs import GateLine, Verdict
+from batchyard.hookspecs import Admission, GateLine, Verdict
 from batchyard.registry._calling import Hooks
 from batchyard.registry._listeners import DEADLINE
 
@@ -24,7 +24,7 @@ class Gate:
     """
 
     check_lines: Callable[[Sequence[GateLine]], Sequence[Verdict]]
-    check_batch: Callable[[BatchRequest], Verdict]
+    check_batch: Callable[..., Verdict]
 
     def __init__(self, name: str, plugin: object, *, deadline: float = DEADLINE) -> None:
         self.name = name
@@ -48,8 +48,8 @@ class Gate:
         verdicts: Sequence[Verdict] = answer
         return verdicts
 
-    def _check_batch(self, batch: BatchRequest) -> Verdict:
-        answer = self._hooks.call("check_batch", batch=batch)
+    def _check_batch(self, batch: BatchRequest, admission: Admission | None = None) -> Verdict:
+        answer = self._hooks.call("check_batch", batch=batch, admission=admission)
         if not isinstance(answer, Verdict):
             raise self._hooks.refused("check_batch", "a verdict", answer)
         return answer

@@ -299,7 +299,7 @@ def _wrapper(name: str, plugin: object) -> object:
 
 def _listener(name: str, plugin: object) -> tuple[object, Listener]:
     made = _checked("listeners", name, plugin)
-    hooks = {hook: _hook(impl) for hook, impl in implementations(made)}
+    hooks = {hook: _hook(impl) for hook, impl in implementations(made).items()}
     return made, Listener(name, hooks, needs_totals=bool(getattr(made, "needs_totals", True)))
 
 

@@ -72,7 +72,8 @@ class Injection:
     for_ever: bool = False
 
     def __str__(self) -> str:
-        return f"{self.at}-{self.fault}-{'for-ever' if self.for_ever else 'once'}"
+        often = "for ever" if self.for_ever else "once"
+        return f"the fault {self.fault}, {often}, at exchange {self.at}"
 
 
 def _always(outcome: Outcome) -> Callable[[Request, Reply], Outcome]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from batchyard.effects import Request, Source
 from batchyard.errors import BatchyardError, SourceError
 from batchyard.models import FileUpload
-from batchyard.testing._faults import GARBLED, Injection, fault
+from batchyard.testing._faults import GARBLED, Injection, fault, injections
 from batchyard.testing._replay import Player
 from batchyard.testing._scenario import Scenario
 from batchyard.testing._script import Script, Turn
@@ -33,9 +33,20 @@ class ReplayTests(Subject):
         player.script.finish()
 
     def test_a_fault_is_an_error_or_recovered_from(
-        self, scenario: Scenario, injection: Injection, caplog: pytest.LogCaptureFixture
+        self, scenario: Scenario, fault: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
+        for injection in injections(scenario, [fault]):
+            caplog.clear()
+            try:
+                self._check_survival(scenario, injection, caplog)
+            except Exception as error:
+                error.add_note(f"with {injection}")
+                raise
+
+    def _check_survival(
+        self, scenario: Scenario, injection: Injection, caplog: pytest.LogCaptureFixture
+    ) -> None:
         _, ending = self.play(scenario, injection)
         self._check_secrecy(ending, caplog)
         if isinstance(ending, BatchyardError) or not _must_notice(scenario, injection):

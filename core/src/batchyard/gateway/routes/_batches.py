@@ -12,6 +12,7 @@ from batchyard.gateway._bodies import json_of
 from batchyard.gateway._callers import Caller
 from batchyard.gateway._gateway import Gateway
 from batchyard.gateway._headers import idempotency_key_of
+from batchyard.gateway._hints import FIELDS, PROVIDER_QUERIES, hints_of, provider_of
 from batchyard.gateway._queries import Query
 from batchyard.gateway._replies import json_reply
 from batchyard.gateway.routes._operations import Operation
@@ -41,6 +42,9 @@ class CreateBatch(BaseModel):
     completion_window: str = Field(max_length=64)
     metadata: dict[str, str] | None = None
     output_expires_after: OutputExpiresAfter | None = None
+    custom_llm_provider: str | None = None
+    model: str | None = None
+    account: str | None = None
 
 
 async def _create(gateway: Gateway, caller: Caller, request: Request) -> Response:
@@ -55,16 +59,23 @@ async def _create(gateway: Gateway, caller: Caller, request: Request) -> Respons
         None if expires is None else ExpiresAfter(expires.seconds),
         None,
         key,
+        hints_of(gateway, caller, request, body.model_dump(include=set(FIELDS), exclude_none=True)),
     )
-    made = await gateway.ledger.create_batch(order, who=caller.identity, owner=caller.owner)
+    made = await gateway.ledger.create_batch(
+        order, who=caller.identity, owner=caller.owner, accounts=caller.accounts
+    )
     return json_reply(made)
 
 
 async def _list(gateway: Gateway, caller: Caller, request: Request) -> Response:
     query = Query(request)
     page = query.page(MOST)
+    query.take(PROVIDER_QUERIES)
     query.end()
-    return json_reply(await gateway.ledger.list_batches(page, owner=caller.owner))
+    provider = provider_of(gateway, request)
+    return json_reply(
+        await gateway.ledger.list_batches(page, owner=caller.owner, provider=provider)
+    )
 
 
 async def _retrieve(gateway: Gateway, caller: Caller, request: Request) -> Response:

@@ -48,10 +48,16 @@ async def _content(gateway: Gateway, caller: Caller, request: Request) -> Respon
     return file_response(gateway.ledger, file, request, as_completed=order == "completed")
 
 
+async def _report(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    file_id = request.path_params["file_id"]
+    return json_reply(await gateway.ledger.report_of_file(file_id, owner=caller.owner))
+
+
 FILES = (
     Operation("POST", "/files", _create, "Upload a file of requests"),
     Operation("GET", "/files", _list, "List files"),
     Operation("GET", "/files/{file_id}", _retrieve, "Retrieve a file"),
     Operation("DELETE", "/files/{file_id}", _delete, "Delete a file"),
     Operation("GET", "/files/{file_id}/content", _content, "Download a file"),
+    Operation("GET", "/files/{file_id}/report", _report, "See what gates made of a file"),
 )

@@ -13,8 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from batchyard.gateway._callers import Caller, identified
 from batchyard.gateway._gateway import Gateway
+from batchyard.gateway._hints import checked_provider
 
-__all__ = ["Handler", "Operation", "routes_of"]
+__all__ = ["PREFIXES", "Handler", "Operation", "routes_of"]
 
 Handler: TypeAlias = Callable[[Gateway, Caller, Request], Awaitable[Response]]
 
@@ -39,12 +40,19 @@ class Endpoint:
         request = Request(scope, receive, send)
         gateway: Gateway = request.state.gateway
         caller = await identified(gateway, request)
+        await checked_provider(gateway, caller, request)
         response = await self._handler(gateway, caller, request)
         await response(scope, receive, send)
 
 
-def routes_of(operations: Sequence[Operation]) -> Iterator[BaseRoute]:
-    """Each under ``/v1``, bare, and behind a provider's name."""
-    for prefix in ("/v1", "", "/{provider}/v1"):
+PREFIXES = ("/v1", "", "/{provider}/v1")
+"""An operation of the API is reached under ``/v1``, bare, and behind a provider's name."""
+
+
+def routes_of(
+    operations: Sequence[Operation], prefixes: Sequence[str] = PREFIXES
+) -> Iterator[BaseRoute]:
+    """Each under all of the prefixes."""
+    for prefix in prefixes:
         for one in operations:
             yield Route(prefix + one.path, Endpoint(one), methods=[one.method])

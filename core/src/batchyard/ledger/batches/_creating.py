@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from batchyard.errors import IdempotencyError, NotFoundError
-from batchyard.ledger.accounts import Served
-from batchyard.ledger.batches._orders import BatchOrder, check_file, check_order, fingerprint
+from batchyard.ledger.batches._admission import Admitted, admitted, booked
+from batchyard.ledger.batches._orders import (
+    BatchOrder,
+    check_file,
+    check_order,
+    check_size,
+    fingerprint,
+)
 from batchyard.ledger.files import find_file
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.records import BatchRecord, FileRecord, whose
+from batchyard.ledger.routing import Carried, Route
 from batchyard.ledger.tables import batches, files, jobs
-from batchyard.models import BatchRequest, ExpiresAfter, Identity, Ref
+from batchyard.models import ExpiresAfter, Identity, Limits
 
 __all__ = ["create", "job_values"]
 
@@ -26,10 +33,16 @@ WINDOW = 24 * 3600.0
 
 
 async def create(
-    parts: Parts, who: Identity, order: BatchOrder, *, owner: str | None
+    parts: Parts,
+    who: Identity,
+    order: BatchOrder,
+    *,
+    owner: str | None,
+    accounts: Collection[str] | None = None,
 ) -> BatchRecord:
     """The new batch or, under an idempotency key, the one that was created with it.
 
+    ``accounts`` are those that it may run at, if not any.
     Raises :class:`InputError` for what cannot become a batch,
     :class:`IdempotencyError` for a key that was used for something else.
     """
@@ -40,14 +53,11 @@ async def create(
             found = await _keyed(connection, who.owner, order.idempotency_key)
         if found is not None:
             return _same(found, print_of)
-    served = parts.accounts.get(order.account)
-    limits = served.account.limits(order.endpoint, next(iter(file.models), None))
-    check_order(order, limits)
-    check_file(file, order, limits)
-    await _admitted(parts, order, file)
+    route = _routed(parts, who, order, file, accounts)
+    terms = await admitted(parts, who, order, file, route)
     try:
         async with transaction(parts) as tx:
-            return await _insert(tx, who, order, file, served)
+            return await _insert(parts, tx, order, file, route, terms)
     except IntegrityError:
         # the same key, at the same time: of two creates the first counts
         async with parts.db.reading() as connection:
@@ -55,6 +65,30 @@ async def create(
         if found is None:
             raise
         return _same(found, print_of)
+
+
+def _routed(
+    parts: Parts,
+    who: Identity,
+    order: BatchOrder,
+    file: FileRecord,
+    allowed: Collection[str] | None,
+) -> Route:
+    def check(limits: Limits, content: Carried) -> None:
+        check_order(order, limits)
+        check_file(file, order)
+        check_size(file, content, limits)
+
+    key = order.idempotency_key
+    return parts.routing.route(
+        order.all_hints,
+        file,
+        check,
+        endpoint=order.endpoint,
+        # of two creates with one key at the same time both choose alike
+        seed=None if key is None else f"{who.owner}\0{key}",
+        allowed=allowed,
+    )
 
 
 async def _keyed(connection: Any, owner: str, key: str) -> BatchRecord | None:
@@ -72,35 +106,24 @@ def _same(found: BatchRecord, wanted: str) -> BatchRecord:
     return found
 
 
-async def _admitted(parts: Parts, order: BatchOrder, file: FileRecord) -> None:
-    """Ask the gates whether the batch may be created."""
-    request = BatchRequest(
-        Ref(file.id),
-        order.endpoint,
-        order.completion_window,
-        order.metadata,
-        order.output_expires_after,
-        tuple(file.models),
-    )
-    await asyncio.to_thread(parts.gates.admit, request)
-
-
 async def _insert(
+    parts: Parts,
     tx: Transaction,
-    who: Identity,
     order: BatchOrder,
     file: FileRecord,
-    served: Served,
+    route: Route,
+    terms: Admitted,
 ) -> BatchRecord:
     now = tx.now()
     await _still_there(tx, file)
     expires = order.output_expires_after
     values = {
         "id": new_id("batch_"),
-        **whose(who),
+        **whose(terms.who),
+        "enqueued_tokens": terms.enqueued_tokens,
         "metadata": None if order.metadata is None else dict(order.metadata),
-        "account": served.account.name,
-        "provider": served.account.provider,
+        "account": route.served.account.name,
+        "provider": route.served.account.provider,
         "endpoint": order.endpoint,
         "completion_window": order.completion_window,
         "input_file_id": file.id,
@@ -114,9 +137,11 @@ async def _insert(
         "created_at": now,
         "observed_at": now,
     }
+    # first the batch: under an idempotency key that was used there is nothing to be paid twice
     made = await tx.connection.execute(insert(batches).values(**values).returning(*batches.c))
     batch = BatchRecord.of(made.mappings().one())
-    await tx.connection.execute(insert(jobs).values(**job_values(batch, file, now)))
+    await booked(parts, tx, batch.id, terms)
+    await tx.connection.execute(insert(jobs).values(**job_values(batch, file, now, route.renames)))
     return batch
 
 
@@ -128,7 +153,9 @@ async def _still_there(tx: Transaction, file: FileRecord) -> None:
         raise NotFoundError(f"No such File object: {file.id}", status=404, param="input_file_id")
 
 
-def job_values(batch: BatchRecord, file: FileRecord, now: float) -> dict[str, Any]:
+def job_values(
+    batch: BatchRecord, file: FileRecord, now: float, renames: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The one job that carries the whole file.
 
     Where gates left nothing of it there is nothing to send, and the job has ended.
@@ -144,6 +171,7 @@ def job_values(batch: BatchRecord, file: FileRecord, now: float) -> dict[str, An
         # random, so that it says nothing, and is found again at the provider
         "marker": f"batchyard-{secrets.token_hex(16)}",
         "models": list(file.models),
+        "renames": dict(renames) if renames else None,
         "input": None if nothing else file.sent_name,
         "created_at": now,
         "expected_by": now + WINDOW,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from batchyard.errors import InputError
 from batchyard.ledger.records import FileRecord
+from batchyard.ledger.routing import Carried, Hint, fields_of
 from batchyard.models import ExpiresAfter, Limits
 
-__all__ = ["BatchOrder", "check_file", "check_order", "fingerprint"]
+__all__ = ["BatchOrder", "check_file", "check_order", "check_size", "fingerprint"]
 
 MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
 """Pairs, and characters of each (OpenAI API reference, Batch metadata)."""
@@ -20,7 +21,11 @@ MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
 
 @dataclass(frozen=True, slots=True)
 class BatchOrder:
-    """A batch to create.  ``account`` is where it is to run; the default one, if ``None``."""
+    """A batch to create.
+
+    ``account`` is where it is to run, and ``hints`` are what else was said of that;
+    without either, the lines' models and the default account decide.
+    """
 
     input_file_id: str
     endpoint: str
@@ -29,6 +34,13 @@ class BatchOrder:
     output_expires_after: ExpiresAfter | None = None
     account: str | None = None
     idempotency_key: str | None = None
+    hints: Sequence[Hint] = ()
+
+    @property
+    def all_hints(self) -> tuple[Hint, ...]:
+        """The hints, with that of the account."""
+        own = () if self.account is None else (Hint("account", (self.account,), "account"),)
+        return (*own, *self.hints)
 
 
 def check_order(order: BatchOrder, limits: Limits) -> None:
@@ -65,8 +77,8 @@ def _check_metadata(metadata: Mapping[str, str] | None) -> None:
             )
 
 
-def check_file(file: FileRecord, order: BatchOrder, limits: Limits) -> None:
-    """Raise :class:`InputError` for a file that does not fit one job."""
+def check_file(file: FileRecord, order: BatchOrder) -> None:
+    """Raise :class:`InputError` for a file that no batch can be made of."""
     if file.purpose != "batch":
         raise InputError(
             f"{file.id} was uploaded for {file.purpose!r}; a batch takes a file of purpose 'batch'",
@@ -79,12 +91,11 @@ def check_file(file: FileRecord, order: BatchOrder, limits: Limits) -> None:
             code="invalid_url",
             param="endpoint",
         )
-    _check_size(file, limits)
 
 
-def _check_size(file: FileRecord, limits: Limits) -> None:
-    lines = (file.lines or 0) - file.refused
-    size = file.bytes if file.sent_bytes is None else file.sent_bytes
+def check_size(file: FileRecord, content: Carried, limits: Limits) -> None:
+    """Raise :class:`InputError` for a file that, as it would be sent, does not fit one job."""
+    lines, size = content.lines, content.bytes
     if limits.max_lines is not None and lines > limits.max_lines:
         raise InputError(
             f"{file.id} has {lines:,} requests, and a batch takes {limits.max_lines:,}; split it",
@@ -97,10 +108,11 @@ def _check_size(file: FileRecord, limits: Limits) -> None:
             code="file_too_large",
             param="input_file_id",
         )
-    if limits.one_model_per_file and len(file.models) > 1:
-        names = ", ".join(list(file.models)[:5]) + (", …" if len(file.models) > 5 else "")
+    models = content.models
+    if limits.one_model_per_file and len(models) > 1:
+        names = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")
         raise InputError(
-            f"the lines of {file.id} name {len(file.models)} models ({names}), "
+            f"the lines of {file.id} name {len(models)} models ({names}), "
             "and a batch takes one; split the file by model",
             code="mismatched_model",
             param="body.model",
@@ -110,7 +122,7 @@ def _check_size(file: FileRecord, limits: Limits) -> None:
 def fingerprint(order: BatchOrder, file: FileRecord) -> str:
     """What an idempotency key was used for: the same content counts as the same file."""
     expires = order.output_expires_after
-    what = [
+    what: list[Any] = [
         file.digest or file.id,
         order.endpoint,
         order.completion_window,
@@ -118,4 +130,7 @@ def fingerprint(order: BatchOrder, file: FileRecord) -> str:
         order.account,
         None if expires is None else expires.seconds,
     ]
+    if order.hints:
+        # what was said, and not what came of it: a replay may find other accounts
+        what.append(fields_of(order.hints))
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

@@ -33,19 +33,26 @@ def shown(parts: Parts, batch: BatchRecord) -> Batch:
 
 
 async def find_batch(
-    parts: Parts, batch_id: str, *, owner: str | None, freshen: bool = False
+    parts: Parts,
+    batch_id: str,
+    *,
+    owner: str | None,
+    provider: str | None = None,
+    freshen: bool = False,
 ) -> BatchRecord:
-    """The batch, if it is there and *owner*'s; ``None`` asks for anybody's.
+    """The batch, if it is there, *owner*'s and of *provider*; ``None`` asks for anybody's.
 
     With *freshen* an old picture of one that runs has its jobs looked at soon:
     many who ask cause one look.
-    Raises :class:`NotFoundError`: another owner's batch is as if it were not there.
+    Raises :class:`NotFoundError`: another's batch is as if it were not there.
     """
     batch = await parts.db.find(BATCH_BY_ID, batch_id)
-    if batch is None or owner not in {None, batch.owner}:
+    if batch is None or owner not in {None, batch.owner} or provider not in {None, batch.provider}:
         raise NotFoundError(f"No batch found with id '{batch_id}'.", status=404, param="id")
-    if freshen and batch.phase == "open" and parts.now() - (batch.observed_at or 0) > OLD:
-        await _look_soon(parts, batch)
+    if freshen and batch.phase == "open":
+        now = parts.now()
+        if now - (batch.observed_at or 0) > OLD and parts.asked.first(batch.id, now):
+            await _look_soon(parts, batch)
     return batch
 
 
@@ -76,9 +83,11 @@ async def find_keyed(parts: Parts, key: str, *, owner: str) -> BatchRecord | Non
     return None if row is None else BatchRecord.of(row)
 
 
-async def list_batches(parts: Parts, page: PageRequest, *, owner: str | None) -> Page[Batch]:
+async def list_batches(
+    parts: Parts, page: PageRequest, *, owner: str | None, provider: str | None = None
+) -> Page[Batch]:
     """One page, newest first."""
-    found = await page_of(parts.db, batches, _there(owner), page, owner=owner)
+    found = await page_of(parts.db, batches, _there(owner, provider), page, owner=owner)
     data = [shown(parts, BatchRecord.of(row)) for row in found.rows]
     return Page[Batch](
         data=data,
@@ -88,6 +97,8 @@ async def list_batches(parts: Parts, page: PageRequest, *, owner: str | None) ->
     )
 
 
-def _there(owner: str | None) -> Select[tuple[object, ...]]:
+def _there(owner: str | None, provider: str | None = None) -> Select[tuple[object, ...]]:
     query = select(batches)
+    if provider is not None:
+        query = query.where(batches.c.provider == provider)
     return query if owner is None else query.where(batches.c.owner == owner)

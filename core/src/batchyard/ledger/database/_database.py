@@ -106,6 +106,8 @@ class Database:
         """The one row with that key, by the shortest way there is."""
         if self._engines is None:
             raise RuntimeError(f"{self!r} is not open")
+        if not key.isprintable():
+            return None  # no key is made of such, and not every database takes it as a value
         try:
             return await self._lookups.find(lookup, key)
         except UnansweredError:

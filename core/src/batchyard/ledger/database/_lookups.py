@@ -76,7 +76,7 @@ class SqliteLookups:
     async def find(self, lookup: Lookup[R], key: str) -> R | None:
         try:
             row = self._opened().execute(lookup.of_sqlite, (key,)).fetchone()
-        except (sqlite3.Error, UnicodeError) as error:
+        except sqlite3.Error as error:
             await self.close()
             raise UnansweredError from error
         return None if row is None else lookup.of_values(row)
@@ -112,7 +112,7 @@ class PostgresLookups:
         try:
             pool = await self._opened(asyncpg)
             row = await pool.fetchrow(lookup.of_postgres, key)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, UnicodeError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise UnansweredError from error
         return None if row is None else lookup.of_values(row)
 

@@ -6,6 +6,7 @@ from batchyard.ledger.files._content import content, opened_results
 from batchyard.ledger.files._deleting import delete
 from batchyard.ledger.files._orders import FileOrder
 from batchyard.ledger.files._reading import file_of, find_file, list_files
+from batchyard.ledger.files._reporting import report
 from batchyard.ledger.files._staging import Received, create, discard, receive
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "list_files",
     "opened_results",
     "receive",
+    "report",
 ]

@@ -11,6 +11,7 @@ from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from batchyard.errors import IdempotencyError
+from batchyard.ledger import keys
 from batchyard.ledger.files._orders import FileOrder, fingerprint
 from batchyard.ledger.files._reading import file_of
 from batchyard.ledger.ids import new_id
@@ -94,10 +95,16 @@ async def _recorded(
     row["created_at"] = now
     row["expires_at"] = None if expires is None else now + expires.seconds
     async with transaction(parts) as tx:
+        key = await keys.using(tx.connection, who)
+        if key is not None:
+            keys.valid(key, now)
         if order.idempotency_key is not None:
             await _free(tx, who.owner, order.idempotency_key)
         made = await tx.connection.execute(insert(files).values(**row).returning(*files.c))
         file = file_of(FileRecord.of(made.mappings().one()))
+        if key is not None:
+            # only now: what was uploaded before under the same key for it takes no room
+            await keys.check_room(tx.connection, key, row["bytes"], now, besides=file.id)
         event = FileEvent(
             hook="file_created", at=now, provider="", account="", file=file, identity=who
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 from batchyard.errors import SourceError
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.store import Store
+from batchyard.lines import rename_models
 from batchyard.models import BatchRequest, ExpiresAfter, FileUpload, Ref
+from batchyard.sources import Source
 
 __all__ = ["request_of", "upload_of"]
 
@@ -39,11 +41,34 @@ class StoredSource:
             raise SourceError(f"{self._name} has changed in the store while it was sent")
 
 
+class RenamedSource:
+    """A source whose lines name models as their account does: the same bytes at each pass.
+
+    Nothing is kept of it, so that nothing is left where a process dies.  Making
+    it takes a pass, since a length has to be known before anything is sent.
+    """
+
+    def __init__(self, source: Source, names: Mapping[str, str]) -> None:
+        self._source = source
+        self._names = names
+        self._length = sum(map(len, rename_models(source.chunks(), names)))
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def chunks(self) -> Iterator[bytes]:
+        return rename_models(self._source.chunks(), self._names)
+
+
 def upload_of(store: Store, job: JobRecord) -> FileUpload:
-    """The job's own file, known by its name."""
+    """The job's own file, known by its name.  It blocks where models are renamed."""
     if job.input is None:
         raise SourceError(f"job {job.id} has no input to send")
-    return FileUpload(StoredSource(store, job.input), f"{job.marker}.jsonl")
+    source: Source = StoredSource(store, job.input)
+    if job.renames:
+        source = RenamedSource(source, job.renames)
+    return FileUpload(source, f"{job.marker}.jsonl")
 
 
 def request_of(batch: BatchRecord, job: JobRecord) -> BatchRequest:
@@ -53,6 +78,6 @@ def request_of(batch: BatchRecord, job: JobRecord) -> BatchRequest:
         batch.completion_window,
         batch.metadata,
         None if batch.output_expires_after is None else ExpiresAfter(batch.output_expires_after),
-        tuple(job.models),
+        job.asked_models,
         own_input=True,
     )

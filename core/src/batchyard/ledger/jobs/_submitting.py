@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Any
@@ -123,7 +124,7 @@ async def _upload(parts: Parts, served: Served, job: JobRecord) -> JobRecord | N
             return None
         _, job = begun
         if stored is None:
-            file = upload_of(parts.store, job)
+            file = await asyncio.to_thread(upload_of, parts.store, job)
             stored = await served.run(account.upload_file(call, file))
     except BatchyardError as error:
         await _failed(parts, job, error)

@@ -134,6 +134,7 @@ async def _add(tx: Transaction, job: JobRecord, other: Batch, number: int, now: 
         "marker": job.marker,
         "twin_of": job.id,
         "models": job.models,
+        "renames": job.renames,
         "provider_file_id": job.provider_file_id,
         "provider_file_state": job.provider_file_state,
         "provider_batch_id": other.id,

@@ -28,7 +28,7 @@ SHORT = 32_000
 class JobFiles:
     """One job, and what it left.
 
-    ``models`` are those that its lines ask for; ``outcome_of_absent`` is its
+    ``models`` are those that its account was asked for; ``outcome_of_absent`` is its
     terminal status, which tells what became of lines that it has no row for.
     ``results`` are its output and error files as they were downloaded, if it has any.
     ``sent`` is what the provider was given, where that is not the batch's input:

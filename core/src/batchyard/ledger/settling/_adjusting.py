@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import update
 
 from batchyard.errors import BatchyardError, ConfigError
+from batchyard.ledger.budgets import true_up
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.jobs import look_again
 from batchyard.ledger.leasing import Overtaken, claim, held, release
@@ -127,6 +128,8 @@ async def _write(parts: Parts, batch: BatchRecord, counted: Counted, receipt: Re
         gone = update(files).where(files.c.id.in_(old)).values(deleted_at=tx.now())
         await tx.connection.execute(gone)
         await write(tx.connection, [receipt])
+        whole = combined(await read(tx.connection, batch.id, batch.identity))
+        await true_up(tx.connection, [whole] if whole else [])
         rows = file_rows(changed, counted.settled, tx.now())
         if rows:
             await tx.connection.execute(files.insert(), rows)

@@ -47,7 +47,7 @@ async def fetch(parts: Parts, job: JobRecord, folder: Path) -> Fetched:
         lacks = lacks or _unnamed(job)
     files = JobFiles(
         job.id,
-        tuple(job.models),
+        job.asked_models,
         job.status or "failed",
         tuple(BatchError(**one) for one in job.errors),
         tuple(results),

@@ -52,7 +52,8 @@ def started_of(job: JobRecord) -> float:
 
 
 def _rows(usages: Mapping[UsageKey, UsageSum], of_account: Sequence[JobRecord]) -> list[UsageRow]:
-    requested = {job.id: job.models[0] if len(job.models) == 1 else None for job in of_account}
+    asked = {job.id: job.asked_models for job in of_account}
+    requested = {job: models[0] if len(models) == 1 else None for job, models in asked.items()}
     day = {job.id: int(started_of(job) // DAY) for job in of_account}
     return [
         UsageRow(

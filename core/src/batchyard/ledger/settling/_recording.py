@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
+from batchyard.ledger.budgets import true_up
 from batchyard.ledger.jobs import batch_of, event_of
 from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.receipts import write
@@ -82,6 +83,7 @@ async def _write(tx: Transaction, ours: Sequence[Settlement]) -> None:
     await tx.connection.execute(statement, values)
     await write(tx.connection, [one.receipt for one in ours])
     await tidy_later(tx, [job_id for one in ours for job_id in one.staged])
+    await true_up(tx.connection, [one.receipt for one in ours])
     after = [
         replace(one.batch, **{name: row[name] for name in names if name != "lease_until"})
         for one, row in zip(ours, values, strict=True)

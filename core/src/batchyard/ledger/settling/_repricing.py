@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from math import inf
 
+from batchyard.ledger.budgets import true_up
 from batchyard.ledger.parts import Parts, transaction
 from batchyard.ledger.receipts import TOKENS, combined, merged, read, reversed_items, write
 from batchyard.ledger.records import BatchRecord, JobRecord
@@ -55,6 +56,8 @@ async def reprice(parts: Parts, batch_id: str) -> Receipt | None:
             price_version=priced.version,
         )
         await write(tx.connection, [receipt])
+        whole = combined([*before, receipt])
+        await true_up(tx.connection, [whole] if whole else [])
         event = event_with("batch_repriced", batch, receipt, tx.now())
         tx.record(event, subject=batch.id, owner=batch.owner)
     return receipt
@@ -63,10 +66,10 @@ async def reprice(parts: Parts, batch_id: str) -> Receipt | None:
 async def _rows(parts: Parts, batch: BatchRecord, jobs: list[JobRecord]) -> list[UsageRow]:
     """What the stored result files say was used; nothing, where they cannot tell it all."""
     # the files do not say which of several jobs a row is of
-    if len({(job.account, *job.models) for job in jobs}) != 1 or batch.phase != "settled":
+    if len({(job.account, *job.asked_models) for job in jobs}) != 1 or batch.phase != "settled":
         return []
     served = parts.accounts.get(jobs[0].account)
-    models = tuple(jobs[0].models)
+    models = jobs[0].asked_models
     with ExitStack() as scope:
         try:
             paths = [
@@ -108,7 +111,7 @@ def _again(
 
 def _requested(jobs: list[JobRecord], account: str) -> str | None:
     """The one model that all the account's jobs asked for."""
-    asked = {model for job in jobs if job.account == account for model in job.models}
+    asked = {model for job in jobs if job.account == account for model in job.asked_models}
     return asked.pop() if len(asked) == 1 else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from batchyard.gates import GateChain, Refusal, pass_file
+from batchyard.gates import GateChain, Refusal, Tally, pass_file
 from batchyard.ledger.store import Store
 from batchyard.lines import check_file
 from batchyard.sources import Source
@@ -29,21 +29,26 @@ class Sent:
 def pass_gates(
     store: Store, file_id: str, source: Source, gates: GateChain, places: ExitStack
 ) -> Sent | None:
-    """Write ``sent.jsonl`` and ``refusals.jsonl``, each only where there is something for it.
+    """Write ``sent.jsonl``, ``refusals.jsonl`` and ``report.json``, as far as they say something.
 
     ``None`` if the file is sent as it is.
     """
     sent = places.enter_context(store.place(f"{file_id}/sent.jsonl"))
     refusals = places.enter_context(store.place(f"{file_id}/refusals.jsonl"))
+    report = places.enter_context(store.place(f"{file_id}/report.json"))
+    tally = Tally()
     with ExitStack() as files:
         passed = pass_file(
             source,
             gates,
             begin=lambda: files.enter_context(sent.open("wb")),
             refuse=_Refusals(refusals, files).add,
+            tally=tally,
         )
     if not passed.changed:
         return None
+    said = tally.report(file_id, passed.lines + passed.refused, passed.refused)
+    report.write_text(said.model_dump_json(), encoding="utf-8")
     models = check_file(sent).models if passed.lines else {}
     return Sent(sent.stat().st_size, passed.refused, models)
 

@@ -61,6 +61,7 @@ files = Table(
     Index("ix_files_owner_created_at_id", "owner", "created_at", "id"),
     Index("ix_files_expires_at", "expires_at"),
     Index("ix_files_batch_id", "batch_id"),
+    Index("ix_files_key_id_deleted_at", "key_id", "deleted_at"),
     Index("ix_files_erased_at_deleted_at", "erased_at", "deleted_at"),
 )
 

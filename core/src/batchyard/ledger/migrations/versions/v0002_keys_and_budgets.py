@@ -20,6 +20,7 @@ def _columns() -> None:
         files.create_unique_constraint(
             "uq_files_owner_idempotency_key", ["owner", "idempotency_key"]
         )
+        files.create_index("ix_files_key_id_deleted_at", ["key_id", "deleted_at"])
     with op.batch_alter_table("batches") as batches:
         batches.add_column(sa.Column("key_id", sa.String(), nullable=True))
         batches.add_column(sa.Column("enqueued_tokens", sa.BigInteger(), nullable=True))
