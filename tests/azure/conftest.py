@@ -6,10 +6,14 @@ from contextlib import closing
 import pytest
 
 from batchyard.testing import ManualClock
-from batchyard_azure.emulator import AZURE_QUIRKS, AzureEmulator
+from batchyard_azure.emulator import ALL_QUIRKS, AzureEmulator
 from tests.azure.service import DEPLOYMENTS, KEY, Service
+from tests.ledger.conftest import sqlite_template
 
-ALL_QUIRKS = tuple(quirk.name for quirk in AZURE_QUIRKS)
+__all__ = ["sqlite_template"]
+
+# who has no ledger is told of a full queue, and nothing is sent again
+DIRECT_QUIRKS = (ALL_QUIRKS, "queue-full=0")
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -18,10 +22,15 @@ def colour(request: pytest.FixtureRequest) -> str:
     return value
 
 
-@pytest.fixture(params=[(), ALL_QUIRKS], ids=["no-quirks", "all-quirks"])
+@pytest.fixture(params=[(), DIRECT_QUIRKS], ids=["no-quirks", "all-quirks"])
 def quirks(request: pytest.FixtureRequest) -> tuple[str, ...]:
     value: tuple[str, ...] = request.param
     return value
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from openai import OpenAI
 
 from batchyard.registry import Registry
 from batchyard.testing import ManualClock
-from batchyard_azure.emulator import AZURE_QUIRKS, AzureEmulator
+from batchyard_azure.emulator import ALL_QUIRKS, AzureEmulator
 from tests.azure.service import CHAT
 from tests.client.requests import chat_lines
 from tests.emulators.parts import TLS
@@ -113,7 +113,17 @@ def test_refusals_have_the_services_envelopes(rig: Rig) -> None:
     assert (version.status_code, version.json()["error"]["code"]) == (400, "invalidPayload")
 
 
-@pytest.mark.parametrize("path", ["/v1/files", "/openai/files", "/openai/v1/deployments/x/files"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/files", "/openai/v1/deployments/x/files", "/openai/deployments/x/batches"),
+        *(
+            "/openai/files",
+            "/openai/files?api-version=2019-01-01",
+            "/openai/batches?api-version=v1",
+        ),
+    ],
+)
 def test_another_path_is_no_resource(rig: Rig, path: str) -> None:
     reply = httpx.get(f"{rig.url}{path}", headers={"api-key": KEY}, verify=TLS)
     assert reply.status_code == 404
@@ -195,7 +205,7 @@ def test_lines_may_ask_for_responses_or_by_the_dated_apis_endpoint(rig: Rig) -> 
         (chat_lines(1, model="nobody"), "model_not_found", 1),
         (chat_lines(1) + chat_lines(1, prefix="x", model="gpt-4o"), "model_mismatch", 2),
         (chat_lines(1).replace(b"/v1/chat", b"/chat"), "url_mismatch", 1),
-        (b"\xef\xbb\xbf" + chat_lines(1), "invalid_json_line", 1),
+        (b"\xef\xbb\xbf" + chat_lines(1), "invalid_request", 1),
         (b"", "empty_file", None),
     ],
 )
@@ -231,7 +241,7 @@ def test_a_batch_that_has_ended_cannot_be_cancelled(rig: Rig) -> None:
 
 
 def test_quirks_are_seen_only_when_they_are_asked_for() -> None:
-    with rigged(quirks=[quirk.name for quirk in AZURE_QUIRKS]) as rig:
+    with rigged(quirks=[ALL_QUIRKS, "queue-full=0", "failed-with-stamps=0"]) as rig:
         file = rig.upload(chat_lines(1) + b"{").json()
         assert (file["status"], file["bytes"]) == ("Pending", None)
         assert file["created_at"].endswith(".2491382+00:00")

@@ -61,10 +61,12 @@ class TestFunctions:
 
     def test_a_version_is_taken_or_refused_with_a_reason(self, called: Called) -> None:
         assert called("file_list", api_version="preview").data == []
-        (record,) = called.service.emulator.requests.matching("GET", "/openai/v1/files")
-        assert record.query == "api-version=preview"
-        with pytest.raises(ConfigError, match="dated versions are not"):
-            called("file_list", api_version="2024-10-21")
+        assert called("file_list", api_version="2024-10-21").data == []
+        for path, version in (("/openai/v1/files", "preview"), ("/openai/files", "2024-10-21")):
+            (record,) = called.service.emulator.requests.matching("GET", path)
+            assert record.query == f"api-version={version}"
+        with pytest.raises(ConfigError, match="is a date"):
+            called("file_list", api_version="latest")
 
     def test_litellms_variables_make_the_account(
         self, called: Called, monkeypatch: pytest.MonkeyPatch

@@ -139,6 +139,15 @@ def test_the_example_of_billing_knows_what_a_deployment_is_billed_as() -> None:
     assert account.billing("other-model", "other") == Billing("other-model", "eu")
 
 
+def test_the_example_of_staged_inputs_has_them_deleted() -> None:
+    provider: Any = example("providers", "staged_inputs")
+    account = Account("acme", "acme", provider)
+    assert account.staged_inputs() == "delete"
+    provider.tidy = False
+    assert account.staged_inputs() == "keep"
+    assert Account("acme", "acme", example("providers", "limits")).staged_inputs() == "keep"
+
+
 def test_the_packages_example_wraps_an_operation(capsys: pytest.CaptureFixture[str]) -> None:
     middleware = example_class(hookspecs)()
     register(manager_for("middleware"), "middleware", "Example", middleware)

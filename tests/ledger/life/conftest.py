@@ -14,6 +14,7 @@ ABOVE = frozenset(
     {
         "test_creating",
         "test_hostile_values",
+        "test_no_room",
         "test_odd_results",
         "test_taking_over",
         "test_troubled_providers",

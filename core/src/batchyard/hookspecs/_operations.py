@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from batchyard.hookspecs._markers import hookspec
 
@@ -36,6 +36,8 @@ class ProviderSpec:
     things besides the hooks: ``name``, ``Settings`` (a pydantic model, secrets as
     ``SecretStr``), and optionally ``aliases`` and the class method
     ``from_environment(env) -> Settings | None``, which offers a default account.
+    ``Settings`` may have ``exclusive``, tuples of names of which an account has
+    one: what is given of them stands above the environment's others.
     The registry makes ``cls(settings)`` once for each account.
 
     Operations return plans: each is an ``async def`` that awaits only effects
@@ -245,7 +247,8 @@ class ProviderSpec:
         """What a create with *marker* left behind, if anything.
 
         ``input_file`` is given when it was uploaded for this one batch: then a
-        batch of that file is it, marked or not.  ``since`` is as for
+        batch of that file is it, marked or not, but for one that was
+        ``refused_for_now``: nothing was made by that create.  ``since`` is as for
         :meth:`find_file`.  Raises ``AmbiguousCreateError`` when it cannot tell.
 
         Example::
@@ -326,6 +329,25 @@ class ProviderSpec:
                 @hookimpl
                 def billing(self, model, requested):
                     return Billing(self.deployments.get(requested, model), region="eu")
+        """
+
+    @hookspec(firstresult=True)
+    def staged_inputs(self) -> Literal["keep", "delete"]:  # type: ignore[empty-body]
+        """What becomes of the files that were uploaded for batches, once those are settled.
+
+        ``"delete"`` has the ledger delete them, by :meth:`delete_file`; ``"keep"``,
+        which is so without the hook, leaves them to the provider's own expiry.
+
+        Example::
+
+            from batchyard.hookspecs import hookimpl
+
+            class Example:
+                tidy = True
+
+                @hookimpl
+                def staged_inputs(self):
+                    return "delete" if self.tidy else "keep"
         """
 
     @hookspec(firstresult=True)

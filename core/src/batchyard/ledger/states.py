@@ -7,6 +7,8 @@ so whoever finds a job in them looks first for what it left behind.
 .. code-block:: text
 
     job     pending ─► uploading ─► uploaded ─► creating ─► tracking ─► ended
+                                        ▲           │           │
+                                        └───────────┴───────────┘
     batch   open ─► ended (every job has ended) ─► settled
 """
 
@@ -37,7 +39,8 @@ MOVES: Mapping[JobState, frozenset[JobState]] = {
     "uploaded": frozenset({"creating", "ended"}),
     # back: it is known that the create made nothing
     "creating": frozenset({"uploaded", "tracking", "ended"}),
-    "tracking": frozenset({"ended"}),
+    # back: the provider had no room for it, and has carried out nothing of it
+    "tracking": frozenset({"uploaded", "ended"}),
     "ended": frozenset(),
 }
 

@@ -101,7 +101,10 @@ class Batch(ObjectModel):
     "still running".  ``provider_state`` is opaque, JSON, and not part of the dump.
     ``tracked_by`` says, of a batch that was just created in tracked mode, who
     follows it to its end, and ``replayed`` whether it was there before, under the
-    same idempotency key; they are not part of the dump either.
+    same idempotency key; they are not part of the dump either.  ``refused_for_now``
+    of a failed one says that nothing of it was carried out, for want of room in
+    the provider's queue, and that the same create may succeed later: tracked
+    mode sends it again.  Providers set it; it is never read from a reply.
     """
 
     id: str = Field(min_length=1)
@@ -128,6 +131,9 @@ class Batch(ObjectModel):
     metadata: Strings = None
     tracked_by: str | None = Field(default=None, exclude=True)
     replayed: bool = Field(default=False, exclude=True)
+    refused_for_now: Annotated[bool, BeforeValidator(lambda value: value is True)] = Field(
+        default=False, exclude=True
+    )
     provider_state: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from batchyard.models._tolerance import Lenient, ObjectModel, OptionalId, UnixTime, named
 
@@ -50,12 +50,14 @@ class Page(ObjectModel, Generic[T]):
     ``data`` must be there: a look-up that took an odd reply for an empty list
     would find nothing, and have a batch created twice.
 
+    Some services call it ``value``.
+
     ``cursor`` is the provider's own way to the next page where that is not the
     last id.  It is not part of the dump.
     """
 
     object: Annotated[str, named("list")] = "list"
-    data: list[T]
+    data: list[T] = Field(validation_alias=AliasChoices("data", "value"))
     first_id: OptionalId = None
     last_id: OptionalId = None
     has_more: Annotated[bool, BeforeValidator(lambda value: value or False)] = False

@@ -6,7 +6,7 @@ import inspect
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from batchyard.errors import PluginContractError, UnsupportedError
 from batchyard.hookspecs import ListenerSpec, ProviderSpec
@@ -155,6 +155,15 @@ class Account:
             return Limits()
         limits: Limits = self._answer("limits", endpoint=endpoint, model=model)
         return limits
+
+    def staged_inputs(self) -> Literal["keep", "delete"]:
+        """What becomes of the files uploaded for batches once those are settled."""
+        if not self.supports("staged_inputs"):
+            return "keep"
+        wanted = self._answer("staged_inputs")
+        if wanted not in {"keep", "delete"}:
+            raise self._foreign("staged_inputs", "'keep' or 'delete'", wanted)
+        return cast("Literal['keep', 'delete']", wanted)
 
     def hears(self, hook: str) -> bool:
         """Whether any listener would hear it, so that nothing is made ready for nobody."""

@@ -14,7 +14,8 @@ __all__ = ["OPERATIONS", "Keeper"]
 OPERATIONS = tuple(
     name
     for name, value in vars(ProviderSpec).items()
-    if inspect.isfunction(value) and name not in {"billing", "limits", "usage_reader"}
+    if inspect.isfunction(value)
+    and name not in {"billing", "limits", "staged_inputs", "usage_reader"}
 )
 """The hooks that return plans."""
 

@@ -203,6 +203,11 @@ class Registry:
         known = (
             {} if offered is None else {k: getattr(offered, k) for k in offered.model_fields_set}
         )
+        stated = {name for name, value in given.items() if value is not None}
+        for group in getattr(cls.Settings, "exclusive", ()):
+            if stated.intersection(group):
+                # what is given stands above the environment's other ways to say it
+                known = {name: value for name, value in known.items() if name not in group}
         try:
             settings = cls.Settings(**{**known, **given})
         except ValidationError as error:

@@ -162,7 +162,7 @@ class LoadingTests(Subject):
         cls = registry(self.provider).provider(self.provider)
         coloured = [
             name
-            for name in ("billing", "limits", "usage_reader")
+            for name in ("billing", "limits", "staged_inputs", "usage_reader")
             if inspect.iscoroutinefunction(getattr(cls, name, None))
         ]
         if coloured:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from batchyard_azure._provider import Azure
-from batchyard_azure._settings import Deployment, Settings
+from batchyard_azure._settings import BlobStorage, Deployment, Settings
 
-__all__ = ["Azure", "Deployment", "Settings"]
+__all__ = ["Azure", "BlobStorage", "Deployment", "Settings"]

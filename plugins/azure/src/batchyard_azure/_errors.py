@@ -20,8 +20,10 @@ __all__ = ["not_ready", "refusal"]
 
 QUOTA_ADVICE = (
     "Delete files that are not needed any more, or upload with expires_after: "
-    "500 files without an expiry may be kept, and 10,000 that have one."
+    "500 files without an expiry may be kept, and 10,000 that have one. `batchyard files list` "
+    'shows them; a ledger deletes its own with staged_inputs = "delete".'
 )
+HEADERS_ADVICE = "The service takes ten headers of one's own; send fewer extra_headers."
 _NOT_READY = "unexpectedentitystate"
 _DEPTH = 5
 """Errors within errors that are looked at."""
@@ -40,13 +42,17 @@ def refusal(reply: Reply, request: Request) -> APIStatusError:
     error = openai_wire.wire_refusal(reply, request)
     error.request_id = error.request_id or reply.headers.get("apim-request-id")
     codes = _codes(reply.body)
+    if reply.status == 400 and ("token_limit_exceeded" in codes or _full(error)):
+        # the queue is full for now, which regions that fail fast say at once
+        return RateLimitError(error.message, **_details(error, retryable=True))
     if "quotaexceeded" in codes:
         return QuotaExceededError(
             f"{error.message} {QUOTA_ADVICE}", **_details(error, retryable=False)
         )
-    if reply.status == 400 and ("token_limit_exceeded" in codes or _full(error)):
-        # the queue is full for now, which regions that fail fast say at once
-        return RateLimitError(error.message, **_details(error, retryable=True))
+    if reply.status == 431:
+        return BadRequestError(
+            f"{error.message} {HEADERS_ADVICE}", **_details(error, retryable=False)
+        )
     if _NOT_READY in codes and reply.status < 500:
         # no conflict: the service says that it did nothing, and there is nothing to look for
         return BadRequestError(error.message, **_details(error, retryable=False))

@@ -8,7 +8,7 @@ from batchyard.models import Call, FileDeleted, FileObject, Ref
 from batchyard.steps import call as send
 from batchyard.steps import openai_wire, parse, retrying
 
-__all__ = ["delete_file", "presented", "processed", "usable"]
+__all__ = ["delete_file", "processed", "shown", "usable"]
 
 WAITING = frozenset({"uploaded", "pending", "running"})
 LOST = frozenset({"error", "deleting", "deleted"})
@@ -17,7 +17,7 @@ FIRST, FACTOR, CAP = 0.5, 2.0, 10.0
 """Seconds between two looks at a file: at first, growing by the factor, and at most."""
 
 
-def presented(file: FileObject) -> FileObject:
+def shown(file: FileObject) -> FileObject:
     """The file with its status as OpenAI writes it; this service does so in any case."""
     status = file.status.lower() if file.status else file.status
     return file if status == file.status else file.model_copy(update={"status": status})
@@ -25,7 +25,7 @@ def presented(file: FileObject) -> FileObject:
 
 def usable(file: FileObject) -> bool:
     """Whether a batch can be made of the file, now or later."""
-    return presented(file).status not in LOST
+    return shown(file).status not in LOST
 
 
 async def processed(
@@ -37,7 +37,7 @@ async def processed(
     :class:`WaitTimeoutError` when it takes too long.
     """
     deadline, pause = await Now() + longest, FIRST
-    current = presented(file)
+    current = shown(file)
     while current.status in WAITING:
         left = deadline - await Now()
         if left <= 0:
@@ -47,7 +47,7 @@ async def processed(
             )
         await Sleep(min(pause, left))
         pause = min(pause * FACTOR, CAP)
-        current = presented(await openai_wire.retrieve_file(wire, call, Ref(file.id)))
+        current = shown(await openai_wire.retrieve_file(wire, call, Ref(file.id)))
     if not usable(current):
         why = f": {current.status_details}" if current.status_details else ""
         raise BadRequestError(

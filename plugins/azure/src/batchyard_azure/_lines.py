@@ -8,7 +8,7 @@ import msgspec
 
 from batchyard.steps import Rewrite
 
-__all__ = ["CHAT", "ENDPOINTS", "rewriter", "v1_endpoint"]
+__all__ = ["CHAT", "ENDPOINTS", "dated_endpoint", "rewriter", "v1_endpoint"]
 
 CHAT = "/v1/chat/completions"
 _DATED_CHAT = "/chat/completions"
@@ -37,16 +37,22 @@ def v1_endpoint(endpoint: str) -> str:
     return CHAT if endpoint == _DATED_CHAT else endpoint
 
 
-def rewriter(names: Mapping[str, str]) -> Rewrite:
-    """Puts deployments in the place of models, and the v1 API's endpoints in that of the dated one.
+def dated_endpoint(endpoint: str) -> str:
+    """The endpoint as the dated API calls it."""
+    return _DATED_CHAT if endpoint == CHAT else endpoint
+
+
+def rewriter(names: Mapping[str, str], *, dated: bool = False) -> Rewrite:
+    """Puts deployments in the place of models, and endpoints as the API calls them.
 
     *names* are the deployments by model.  All other values keep their bytes.
     """
+    called = dated_endpoint if dated else v1_endpoint
 
     def rewrite(line: bytes) -> bytes:
         try:
             read = _decode(line)
-            changes = _changes(read.url, v1_endpoint(read.url or ""))
+            changes = _changes(read.url, called(read.url or ""))
             in_body = _changes(read.body.model, names.get(read.body.model or ""))
             if not (changes or in_body):
                 return line

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from batchyard.emulators.openai_wire._batches import BatchRecord
 from batchyard.emulators.openai_wire._dialect import Dialect
 from batchyard.emulators.openai_wire._emulator import OpenAIWireEmulator
 from batchyard.emulators.openai_wire._errors import ApiError
+from batchyard.emulators.openai_wire._files import File, FileShelf, NewFile
 from batchyard.emulators.openai_wire._models import Model, find_model
 
-__all__ = ["ApiError", "Dialect", "Model", "OpenAIWireEmulator", "find_model"]
+__all__ = [
+    "ApiError",
+    "BatchRecord",
+    "Dialect",
+    "File",
+    "FileShelf",
+    "Model",
+    "NewFile",
+    "OpenAIWireEmulator",
+    "find_model",
+]

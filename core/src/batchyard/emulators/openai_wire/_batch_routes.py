@@ -55,13 +55,18 @@ class BatchRoutes:
         ]
 
     async def _create(self, request: Request) -> Response:
-        order = self._order(await read_json(request))
         now = self._clock.now()
+        body = self._dialect.read_order(await read_json(request), now)
+        order = self._order(body)
         file = self._shelf.find(order.input_file_id, now)
         self._dialect.check_input_file(None if file is None else file.state(now))
+        if self._dialect.fails_fast:
+            await asyncio.to_thread(self._board.refuse_if_full, order, now)
         batch = self._board.create(order, now)
         document = await asyncio.to_thread(self._board.show, batch, now)
-        return self._replies.json(request, document, self._dialect.create_status)
+        size = 0 if file is None else file.blob.size
+        headers = self._dialect.create_headers(self._board.enqueued(now) + size // 4)
+        return self._replies.json(request, document, self._dialect.create_status, headers)
 
     def _order(self, body: dict[str, Any]) -> BatchOrder:
         for name in body:
@@ -84,13 +89,17 @@ class BatchRoutes:
 
     async def _list(self, request: Request) -> Response:
         query = request.query_params
-        refuse_unknown(query, ("after", "limit", "api-version"))
+        refuse_unknown(query, ("after", "limit", "api-version", *self._dialect.list_parameters))
         limit = read_limit(query, _DEFAULT_LISTED, _MOST_LISTED)
         after = self._board.get(query["after"]) if "after" in query else None
-        page, has_more = Window(limit, after).select(self._board.all())
         now = self._clock.now()
+        found = self._dialect.listed(self._board.all(), query, now)
+        page, has_more = Window(limit, after).select(found)
+        if not self._dialect.is_paged("batches"):
+            page, has_more = list(reversed(found)), False
         documents = [await asyncio.to_thread(self._board.show, batch, now) for batch in page]
-        return self._replies.json(request, page_document(documents, has_more=has_more))
+        shown = self._dialect.page_document(page_document(documents, has_more=has_more))
+        return self._replies.json(request, shown)
 
     async def _retrieve(self, request: Request) -> Response:
         batch = self._board.read(request.path_params["batch_id"])

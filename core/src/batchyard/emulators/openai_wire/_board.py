@@ -78,6 +78,31 @@ class Board:
         self._unvalidated[batch.id] = (now + delay, batch)
         return batch
 
+    def refuse_if_full(self, order: BatchOrder, now: float) -> None:
+        """Raise the `ApiError` for a batch that finds no room; other faults are told later."""
+        try:
+            blob = self._input(order.input_file_id, now)
+        except Issue:
+            return
+        try:
+            found = Validator(order.endpoint, self._dialect).validate(blob)
+            self._check_room(found.model_name, found.model.snapshot, found.tokens, now)
+        except Issue as issue:
+            if issue.code == "token_limit_exceeded":
+                raise ApiError(issue.message, code=issue.code) from issue
+        finally:
+            self._shelf.store.delete(blob)
+
+    def enqueued(self, now: float, snapshot: str | None = None) -> int:
+        """Tokens of the batches that run, of one model or of all."""
+        return sum(
+            batch.tokens
+            for batch in self.all()
+            if snapshot in {None, batch.snapshot}
+            and batch.run is not None
+            and not batch.timeline.is_over(now)
+        )
+
     def get(self, batch_id: str) -> BatchRecord:
         batch = self._batches.get(batch_id)
         if batch is None:
@@ -192,6 +217,9 @@ class Board:
 
     def _input(self, file_id: str, at: float) -> Blob:
         """The input under a second name: the file may be deleted while its batch runs."""
+        issue = self._dialect.input_issue(file_id)
+        if issue is not None:
+            raise Issue(*issue)
         file = self._shelf.find(file_id, at)
         if file is not None and file.purpose == "batch":
             with contextlib.suppress(FileNotFoundError):
@@ -215,18 +243,14 @@ class Board:
 
     def _check_queue(self, batch: BatchRecord, at: float) -> None:
         name = batch.model_name or ""
+        if not self._dialect.check_queue():
+            raise Issue("token_limit_exceeded", self._dialect.token_limit_message(name, 30_000))
+        self._check_room(name, batch.snapshot, batch.tokens, at)
+
+    def _check_room(self, name: str, snapshot: str | None, tokens: int, at: float) -> None:
         limits = self._options.enqueued_token_limits
-        limit = limits.get(name, limits.get(batch.snapshot or ""))
-        if limit is None:
-            return
-        enqueued = sum(
-            other.tokens
-            for other in self.all()
-            if other.snapshot == batch.snapshot
-            and other.run is not None
-            and not other.timeline.is_over(at)
-        )
-        if enqueued + batch.tokens > limit:
+        limit = limits.get(name, limits.get(snapshot or ""))
+        if limit is not None and self.enqueued(at, snapshot) + tokens > limit:
             message = self._dialect.token_limit_message(name, limit)
             raise Issue("token_limit_exceeded", message)
 

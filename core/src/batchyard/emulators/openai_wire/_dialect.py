@@ -3,13 +3,17 @@ from __future__ import annotations
 import secrets
 import string
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
 from batchyard.emulators.openai_wire._errors import ApiError
 from batchyard.emulators.openai_wire._models import ENDPOINT_KINDS, Model, find_model
+
+if TYPE_CHECKING:
+    from batchyard.emulators.openai_wire._batches import BatchRecord
+    from batchyard.emulators.openai_wire._files import File
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _DAY = 86_400
@@ -45,6 +49,12 @@ class Dialect:
     """Whether a clean run still ends with an error file, of no bytes."""
     issue_codes: Mapping[str, str] = {}
     """Other names for the codes of validation failures."""
+    bom_message: str | None = None
+    """What is said of a file that begins with a byte order mark; None: that it is not JSON."""
+    fails_fast = False
+    """Whether a create is refused for which the queue has no room, and does not fail later."""
+    list_parameters: tuple[str, ...] = ()
+    """Parameters of a list of batches besides `after` and `limit`."""
 
     def __init__(self, keys: frozenset[str] = frozenset()) -> None:
         self.keys = keys
@@ -78,6 +88,50 @@ class Dialect:
 
         OpenAI looks at the file only later, in validation.
         """
+
+    def file_life(self, life: int | None) -> int | None:
+        """The life that a file gets which was asked for with this one, in seconds."""
+        return life
+
+    def check_quota(self, life: int | None, files: Sequence[File]) -> None:
+        """Raise the `ApiError` that refuses one more file, with this life, beside these."""
+
+    def read_order(self, body: dict[str, Any], now: float) -> dict[str, Any]:  # noqa: ARG002 - other services need it
+        """What a create asks for, in the words of the protocol."""
+        return body
+
+    def input_issue(self, file_id: str) -> tuple[str, str] | None:  # noqa: ARG002 - other services need it
+        """Code and message with which a batch fails that cannot have this file for its input."""
+        return None
+
+    def check_queue(self) -> bool:
+        """Whether there is room in the queue, whatever the limits say; asked once a batch."""
+        return True
+
+    def create_headers(self, enqueued: int) -> dict[str, str]:  # noqa: ARG002 - other services need it
+        """Further headers of the reply to a create, with the tokens that are enqueued by then."""
+        return {}
+
+    def is_paged(self, what: str) -> bool:  # noqa: ARG002 - other services need it
+        """Whether the list of `files` or `batches` comes in pages."""
+        return True
+
+    def page_document(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A page of a list, as this service shows it."""
+        return document
+
+    def listed(
+        self,
+        batches: list[BatchRecord],
+        query: Mapping[str, str],  # noqa: ARG002 - other services need it
+        now: float,  # noqa: ARG002 - the same
+    ) -> list[BatchRecord]:
+        """Those of the batches, oldest first, that a list shows."""
+        return batches
+
+    def delete_status(self) -> int:
+        """What a delete is answered with; 204 comes without a body."""
+        return 200
 
     def canonical_endpoint(self, endpoint: str) -> str:
         """The endpoint, as the emulator's tables name it."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Unpack
 
 from starlette.applications import Starlette
@@ -44,7 +44,7 @@ class OpenAIWireEmulator(Emulator):
         super().__init__(**options)
         self.keys = tuple(keys)
         self._dialect = self.make_dialect()
-        self._shelf = FileShelf(self.store, self._dialect, self.time_scale)
+        self._shelf = self.make_shelf(self._dialect)
         self._board = Board(
             self._shelf,
             self._dialect,
@@ -61,6 +61,14 @@ class OpenAIWireEmulator(Emulator):
         """The dialect of this emulator; `keys` and `quirks` are known when it is called."""
         return self.dialect(frozenset(self.keys))
 
+    def make_shelf(self, dialect: Dialect) -> FileShelf:
+        """Where this emulator's files are."""
+        return FileShelf(self.store, dialect, self.time_scale)
+
+    def more_routes(self) -> Sequence[BaseRoute]:
+        """What the service answers besides."""
+        return ()
+
     def error_document(self, status: int, message: str) -> object:
         kinds = {401: "invalid_request_error", 429: "rate_limit_error"}
         codes = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
@@ -71,7 +79,7 @@ class OpenAIWireEmulator(Emulator):
     def service(self) -> ASGIApp:
         files = FileRoutes(self._shelf, self._board, self._dialect, self.clock, self.quirks)
         batches = BatchRoutes(self._shelf, self._board, self._dialect, self.clock)
-        routes: list[BaseRoute] = []
+        routes: list[BaseRoute] = list(self.more_routes())
         for base in self._dialect.bases:
             routes += [*files.routes(base), *batches.routes(base)]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})

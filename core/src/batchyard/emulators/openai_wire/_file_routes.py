@@ -58,13 +58,14 @@ class FileRoutes:
 
     async def _upload(self, request: Request) -> Response:
         form = await self._read(request)
+        now = self._clock.now()
         try:
             new = self._checked(form)
+            self._dialect.check_quota(new.life, self._shelf.all(now))
         except ApiError:
             if form.file is not None:
                 await asyncio.to_thread(self._shelf.store.delete, form.file.blob)
             raise
-        now = self._clock.now()
         file = self._shelf.add(new, now, processing=True)
         headers = self._dialect.upload_headers(file.id, request)
         return self._replies.json(request, self._show(file), self._dialect.upload_status, headers)
@@ -106,7 +107,7 @@ class FileRoutes:
         is_batch = purpose == "batch"
         if is_batch and not form.file.filename.endswith(".jsonl"):
             raise ApiError("Invalid file format for Batch API. Must be .jsonl", param="file")
-        life = read_form_expiry(form.fields, self._dialect.expiry_seconds)
+        life = self._dialect.file_life(read_form_expiry(form.fields, self._dialect.expiry_seconds))
         if life is None and is_batch:
             life = self._dialect.batch_file_life
         return NewFile(purpose, form.file.filename, form.file.blob, life)
@@ -121,8 +122,10 @@ class FileRoutes:
         after = self._shelf.get(query["after"], now) if "after" in query else None
         files = self._shelf.all(now, query.get("purpose"))
         page, has_more = Window(limit, after, is_ascending).select(files)
+        if not self._dialect.is_paged("files"):
+            page, has_more = list(reversed(files)), False
         document = page_document([self._show(file) for file in page], has_more=has_more)
-        return self._replies.json(request, document)
+        return self._replies.json(request, self._dialect.page_document(document))
 
     async def _retrieve(self, request: Request) -> Response:
         file = self._shelf.get(request.path_params["file_id"], self._clock.now())
@@ -131,6 +134,8 @@ class FileRoutes:
     async def _delete(self, request: Request) -> Response:
         file_id = request.path_params["file_id"]
         self._shelf.delete(file_id, self._clock.now())
+        if self._dialect.delete_status() == 204:
+            return Response(status_code=204, headers=self._dialect.headers(request))
         return self._replies.json(request, {"object": "file", "id": file_id, "deleted": True})
 
     async def _content(self, request: Request) -> Response:

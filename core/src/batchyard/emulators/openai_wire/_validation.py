@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from array import array
 from dataclasses import dataclass
@@ -86,12 +87,18 @@ class Validator:
                     f"The batch has too many requests. The maximum is {self._dialect.max_lines}.",
                 )
             try:
+                self._check_beginning(line, number)
                 self._check(line)
             except Issue as issue:
                 issue.line = number
                 raise
             self._offsets.append(offset)
             offset += len(line)
+
+    def _check_beginning(self, line: bytes, number: int) -> None:
+        message = self._dialect.bom_message
+        if number == 1 and message is not None and line.startswith(codecs.BOM_UTF8):
+            raise Issue("invalid_request", message)
 
     def _check(self, line: bytes) -> None:
         request = _decoded(line)

@@ -11,7 +11,7 @@ from batchyard.ledger.tables import leases
 if TYPE_CHECKING:
     from batchyard.ledger.database._database import Database
 
-__all__ = ["live_leases", "release_lease", "renew_lease", "take_lease"]
+__all__ = ["leases_until", "live_leases", "release_lease", "renew_lease", "take_lease"]
 
 
 async def take_lease(db: Database, name: str, holder: str, seconds: float) -> int | None:
@@ -44,12 +44,18 @@ async def release_lease(db: Database, name: str, holder: str, epoch: int) -> Non
 
 async def live_leases(db: Database, prefix: str) -> list[str]:
     """The names that begin with *prefix* and are held, in order."""
+    return sorted(await leases_until(db, prefix))
+
+
+async def leases_until(db: Database, prefix: str) -> dict[str, float]:
+    """Until when (Unix seconds) the leases are held whose names begin with *prefix*."""
     named = leases.c.name.startswith(prefix, autoescape=True)
-    wanted = select(leases.c.name).where(named, leases.c.until > db.clock.now())
+    wanted = select(leases.c.name, leases.c.until).where(named, leases.c.until > db.clock.now())
     async with db.reading() as conn:
-        found = await conn.scalars(wanted)
         # SQLite's LIKE is blind to case
-        return sorted(name for name in found if name.startswith(prefix))
+        return {
+            name: until for name, until in await conn.execute(wanted) if name.startswith(prefix)
+        }
 
 
 async def _set_until(db: Database, name: str, holder: str, epoch: int, until: float) -> bool:

@@ -19,6 +19,7 @@ from batchyard.ledger.jobs._observing import (
     seen_values,
     stalled,
 )
+from batchyard.ledger.jobs._parking import parked, wait_for_account
 from batchyard.ledger.jobs._requests import request_of
 from batchyard.ledger.jobs._submitting import submit
 from batchyard.ledger.jobs._twins import look_for_twin
@@ -34,6 +35,7 @@ __all__ = [
     "lost",
     "observe",
     "observed_alike",
+    "parked",
     "pause_after",
     "put_off_looking",
     "refresh",
@@ -41,4 +43,5 @@ __all__ = [
     "seen_values",
     "stalled",
     "submit",
+    "wait_for_account",
 ]

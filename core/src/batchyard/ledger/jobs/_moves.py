@@ -54,16 +54,22 @@ async def move(tx: Transaction, job: JobRecord, to: JobState, **values: Any) -> 
     return JobRecord.of(row)
 
 
-async def put_off(parts: Parts, job: JobRecord, error: BatchyardError) -> float:
-    """Leave the job where it is, with the reason; seconds until it is tried again."""
-    pause = pause_after(job.attempts, error)
+async def put_off(
+    parts: Parts, job: JobRecord, error: BatchyardError, *, until: float | None = None
+) -> float:
+    """Leave the job where it is, with the reason; seconds until it is tried again.
+
+    That is *until* a time (Unix seconds), where one is given.
+    """
+    now = parts.now()
+    pause = pause_after(job.attempts, error) if until is None else until - now
     await moved(
         parts,
         job,
         job.state,
         attempts=job.attempts + 1,
         reason=str(error)[:REASON],
-        next_at=due_at(job, parts.now() + pause),
+        next_at=due_at(job, now + pause),
     )
     return pause
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, tuple_, update
 from batchyard.errors import BatchyardError, InvalidLinesError
 from batchyard.ledger.jobs._batch_row import announce_stalled, refresh
 from batchyard.ledger.jobs._moves import REASON, due_at, move
+from batchyard.ledger.jobs._parking import may_be_sent_again, put_back
 from batchyard.ledger.leasing import Overtaken
 from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.records import BatchRecord, JobRecord
@@ -33,8 +34,12 @@ WINDOW = 24 * 3600.0
 """Seconds that a job is expected to take whose provider names no deadline."""
 
 
-def seen_values(seen: Batch, now: float) -> dict[str, Any]:
-    """The job's columns as the provider's batch fills them."""
+def seen_values(seen: Batch, now: float, job: JobRecord | None = None) -> dict[str, Any]:
+    """The job's columns as the provider's batch fills them.
+
+    What was expected of a *job* that has been sent more than once stays so: each
+    send would put it off, and nobody be told that the batch takes too long.
+    """
     counts = seen.request_counts
     values: dict[str, Any] = {
         "status": seen.status,
@@ -48,6 +53,8 @@ def seen_values(seen: Batch, now: float) -> dict[str, Any]:
     }
     if counts is not None:
         values.update(total=counts.total, completed=counts.completed, failed=counts.failed)
+    if job is not None and job.sends > 1 and job.expected_by is not None:
+        del values["expected_by"]
     if seen.provider_state is not None:
         values["provider_state"] = seen.provider_state
     if seen.in_progress_at is not None or seen.status != "validating":
@@ -58,10 +65,13 @@ def seen_values(seen: Batch, now: float) -> dict[str, Any]:
 async def observe(parts: Parts, job: JobRecord, seen: Batch) -> BatchRecord | None:
     """Write down what was seen of a tracked job; the batch, or ``None`` if it has moved on.
 
-    An end is committed here and at once, with nothing else beside it.
+    An end is committed here and at once, with nothing else beside it.  A batch
+    that its provider refused for now is no end: the job is put back, to be sent again.
     """
     now = parts.now()
-    values = seen_values(seen, now)
+    if may_be_sent_again(job, seen):
+        return await put_back(parts, job, seen)
+    values = seen_values(seen, now, job)
     if job.started_at is not None:
         values.pop("started_at", None)
     values["attempts"] = 0

@@ -29,6 +29,7 @@ from batchyard.ledger.jobs._moves import (
     set_aside,
 )
 from batchyard.ledger.jobs._observing import job_refused, seen_values
+from batchyard.ledger.jobs._parking import LONG, park, parked
 from batchyard.ledger.jobs._requests import request_of, upload_of
 from batchyard.ledger.jobs._twins import record_twin
 from batchyard.ledger.leasing import Overtaken, claim, held, release
@@ -219,14 +220,18 @@ async def _not_there(parts: Parts, job: JobRecord) -> JobRecord | None:
     if now < (job.sent_at or now) + CREATE_TIMEOUT:
         await moved(parts, job, "creating", next_at=due_at(job, now + LOOK_EVERY))
         return None
-    return await moved(parts, job, "uploaded")
+    until = (await parked(parts)).get(job.account)
+    if until is None:
+        return await moved(parts, job, "uploaded")
+    await moved(parts, job, "uploaded", next_at=due_at(job, until))
+    return None
 
 
 async def _tracked(parts: Parts, job: JobRecord, made: Batch) -> JobRecord | None:
     """The provider's batch is known: the job is tracked from here on."""
     now = parts.now()
     settings = parts.settings
-    values: dict[str, Any] = seen_values(made, now)
+    values: dict[str, Any] = seen_values(made, now, job)
     values.update(
         provider_batch_id=made.id,
         submitted_at=now,
@@ -265,7 +270,10 @@ async def _failed(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
         return
     if job.state == "creating":
         job = await moved(parts, job, "uploaded")
-    pause = await put_off(parts, job, error)
+    if (error.retry_after or 0.0) > LONG:
+        pause = await put_off(parts, job, error, until=await park(parts, job.account, error))
+    else:
+        pause = await put_off(parts, job, error)
     log.warning("job %s waits %.0f s: %s", job.id, pause, error)
 
 

@@ -16,6 +16,7 @@ from batchyard.ledger.records import BatchRecord
 from batchyard.ledger.settlement import Settled
 from batchyard.ledger.settling._result_files import result_file
 from batchyard.ledger.tables import batches, files
+from batchyard.ledger.tidying import tidy_later
 from batchyard.models import BatchEvent, Receipt, Totals, Usage
 
 __all__ = ["Settlement", "event_with", "file_rows", "record_all", "settled_values"]
@@ -35,7 +36,8 @@ HOOKS = {
 class Settlement:
     """All that is written down of a batch when it is settled.
 
-    ``output_id`` and ``error_id`` are files that are in the store already.
+    ``output_id`` and ``error_id`` are files that are in the store already;
+    ``staged`` are jobs whose uploads are to be deleted at their providers.
     """
 
     batch: BatchRecord
@@ -43,6 +45,7 @@ class Settlement:
     receipt: Receipt
     output_id: str | None
     error_id: str | None
+    staged: Sequence[str] = ()
 
 
 async def record_all(parts: Parts, found: Sequence[Settlement]) -> list[bool]:
@@ -82,6 +85,7 @@ async def _write(tx: Transaction, ours: Sequence[Settlement]) -> None:
     )
     await tx.connection.execute(statement, values)
     await write(tx.connection, [one.receipt for one in ours])
+    await tidy_later(tx, [job_id for one in ours for job_id in one.staged])
     await true_up(tx.connection, [one.receipt for one in ours])
     after = [
         replace(one.batch, **{name: row[name] for name in names if name != "lease_until"})

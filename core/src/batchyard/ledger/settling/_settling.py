@@ -20,6 +20,7 @@ from batchyard.ledger.settling._counting import Counted, count, keep
 from batchyard.ledger.settling._pricing import receipt_for
 from batchyard.ledger.settling._recording import Settlement, record_all
 from batchyard.ledger.tables import batches
+from batchyard.ledger.tidying import staged_by
 
 __all__ = ["settle"]
 
@@ -73,7 +74,8 @@ async def _settle(parts: Parts, claimed: Claimed) -> bool:
         output = new_id("file-") if counted.settled.output.lines else None
         errors = new_id("file-") if counted.settled.errors.lines else None
         await keep(parts, counted, output, errors)
-    found = Settlement(batch, counted.settled, receipt, output, errors)
+    staged = [job.id for job in jobs if staged_by(parts, job)]
+    found = Settlement(batch, counted.settled, receipt, output, errors, staged)
     # where it fails or is cut off the record may have been made: then the files are its own
     recorded = await parts.grouped(record_all, found)
     if not recorded:

@@ -19,6 +19,7 @@ from batchyard.ledger.parts import Parts
 from batchyard.ledger.records import JobRecord
 from batchyard.ledger.states import OPEN, UNSENT
 from batchyard.ledger.tables import batches, jobs
+from batchyard.ledger.tidying import tidy
 from batchyard.ledger.tracker._advancing import advance
 from batchyard.ledger.tracker._following import DUTIES, follower_lease
 from batchyard.ledger.tracker._polling import poll
@@ -121,6 +122,8 @@ class Tracker:
                 await dispatch(ids)
             done += len(ids)
         errands: dict[str, Errand] = {"clean": self._clean_up}
+        if "clean" in self._duties:
+            errands["tidy"] = self._tidy_up
         if "poll" in self._duties:
             for account in await self._due_accounts():
                 errands[f"poll {account}"] = partial(self._poll, account)
@@ -321,6 +324,13 @@ class Tracker:
                 await self._clean()
             except (BatchyardError, OSError) as error:
                 log.warning("the cleaner comes again later: %s", error)
+        return 0
+
+    async def _tidy_up(self) -> int:
+        try:
+            return await tidy(self._parts)
+        except BatchyardError as error:
+            log.warning("files are deleted at providers later: %s", error)
         return 0
 
     async def _say_alive(self) -> None:

@@ -8,6 +8,7 @@ from batchyard.steps.openai_wire._batches import (
     find_batch,
     list_batches,
     retrieve_batch,
+    seek_batch,
 )
 from batchyard.steps.openai_wire._errors import wire_refusal
 from batchyard.steps.openai_wire._files import (
@@ -37,6 +38,7 @@ __all__ = [
     "marker_of",
     "retrieve_batch",
     "retrieve_file",
+    "seek_batch",
     "unmarked",
     "upload_file",
     "usage_reader",

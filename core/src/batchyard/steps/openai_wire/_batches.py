@@ -13,9 +13,17 @@ from batchyard.steps._pages import walk
 from batchyard.steps._retry import AMBIGUITY, create_once, retrying
 from batchyard.steps.openai_wire._look_up import sought
 from batchyard.steps.openai_wire._markers import marked, marker_of, unmarked
+from batchyard.steps.openai_wire._refused import full, judged
 from batchyard.steps.openai_wire._wire import Wire
 
-__all__ = ["cancel_batch", "create_batch", "find_batch", "list_batches", "retrieve_batch"]
+__all__ = [
+    "cancel_batch",
+    "create_batch",
+    "find_batch",
+    "list_batches",
+    "retrieve_batch",
+    "seek_batch",
+]
 
 
 async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
@@ -38,10 +46,10 @@ async def create_batch(wire: Wire, call: Call, batch: BatchRequest) -> Batch:
     async def find(since: float) -> Batch | None:
         if marker is not None:
             return await find_batch(wire, call, marker, None, since)
-        return await _find(wire, call, lambda one: _alike(one, body), since)
+        return await seek_batch(wire, call, lambda one: _alike(one, body), since)
 
     window = max(AMBIGUITY, call.timeout or wire.create_timeout)
-    return unmarked(await create_once(send, find, wire.backoff(call), window))
+    return _shown(await create_once(send, find, wire.backoff(call), window))
 
 
 def _body(batch: BatchRequest) -> dict[str, Any]:
@@ -75,7 +83,7 @@ def _route(endpoint: str) -> str:
 
 
 async def retrieve_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
-    return unmarked(await wire.get(Batch, call, "batches", batch.id))
+    return _shown(await wire.get(Batch, call, "batches", batch.id))
 
 
 async def cancel_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
@@ -95,12 +103,12 @@ async def cancel_batch(wire: Wire, call: Call, batch: Ref) -> Batch:
             if current.terminal or current.status == "cancelling":
                 return current
         raise
-    return unmarked(cancelled)
+    return _shown(cancelled)
 
 
 async def list_batches(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
     listed = await _listed(wire, call, page)
-    return listed.model_copy(update={"data": [unmarked(one) for one in listed.data]})
+    return listed.model_copy(update={"data": [_shown(one) for one in listed.data]})
 
 
 async def _listed(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
@@ -113,20 +121,30 @@ async def find_batch(
 ) -> Batch | None:
     """The batch with *marker* in its metadata or, where a file is given, the one made of it.
 
-    A file is given when it was uploaded for one job alone.
+    A file is given when it was uploaded for one job alone.  A batch that was
+    refused for now is none: nothing was made by that create.
     """
 
     def matches(one: Batch) -> bool:
         of_file = input_file is not None and one.input_file_id == input_file.id
         return marker_of(one) == marker or of_file
 
-    found = await _find(wire, call, matches, since)
-    return None if found is None else unmarked(found)
+    found = await seek_batch(wire, call, matches, since)
+    return None if found is None else _shown(found)
 
 
-async def _find(
+async def seek_batch(
     wire: Wire, call: Call, matches: Callable[[Batch], bool], since: float | None
 ) -> Batch | None:
+    """The batch that matches, of those made at *since* or later; its metadata as they are.
+
+    Of two the older.  Raises :class:`~batchyard.errors.AmbiguousCreateError` when it cannot tell.
+    """
     first = PageRequest(limit=100)
     async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
-        return await sought(listed, matches, since)
+        return await sought(listed, lambda one: matches(one) and not full(one), since)
+
+
+def _shown(batch: Batch) -> Batch:
+    """Without our mark, and with what its failure means."""
+    return judged(unmarked(batch))

@@ -9,10 +9,11 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel
 
-from batchyard.effects import Plan, Request, Source
+from batchyard.effects import Plan, Reply, Request, Source
 from batchyard.errors import InputError
 from batchyard.models import Call
-from batchyard.steps._calls import Refusal, fetch, json_body
+from batchyard.steps._calls import Refusal, fetch, json_body, parse
+from batchyard.steps._calls import call as send
 from batchyard.steps._retry import Backoff, retrying
 from batchyard.steps.openai_wire._errors import wire_refusal
 
@@ -28,18 +29,25 @@ OWN_HEADERS = frozenset(
 """Headers that a caller's ``extra_headers`` never replace."""
 
 
+def _as_it_is(made: Any, _reply: Reply) -> Any:
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """Where the service is and how it is spoken to.
 
     ``authorise`` is a plan that ends with the headers which identify the
-    account; ``query`` goes on every URL.  The timeouts are in seconds.
+    account; ``query`` goes on every URL.  ``received`` makes what a POST ends with
+    of the object and the reply that it came in, whose headers may say more.  The
+    timeouts are in seconds.
     """
 
     base_url: str
     authorise: Callable[[], Plan[Mapping[str, str]]] = field(repr=False)
     query: Mapping[str, str] = field(default_factory=dict)
     refuse: Refusal = wire_refusal
+    received: Callable[[Any, Reply], Any] = _as_it_is
     timeout: float = 600.0
     create_timeout: float = 60.0
 
@@ -95,7 +103,9 @@ class Wire:
             call, "POST", self.url(*parts), content, "application/json" if content else None
         )
         timeout = call.timeout or self.create_timeout
-        return await fetch(model, replace(request, timeout=timeout), self.refuse)
+        reply = await send(replace(request, timeout=timeout), self.refuse)
+        made: M = self.received(parse(model, reply), reply)
+        return made
 
     async def delete(self, model: type[M], call: Call, *parts: str) -> M:
         """DELETE, again where that may help."""

@@ -1,0 +1,104 @@
+"""What has to wait: jobs for which a provider has no room, and accounts to be left alone."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from batchyard.errors import BatchyardError
+from batchyard.ledger.database import leases_until, take_lease
+from batchyard.ledger.jobs._batch_row import refresh
+from batchyard.ledger.jobs._moves import REASON, due_at, move
+from batchyard.ledger.leasing import Overtaken
+from batchyard.ledger.parts import Parts, transaction
+from batchyard.ledger.records import BatchRecord, JobRecord
+from batchyard.models import Batch
+
+__all__ = ["LONG", "may_be_sent_again", "park", "parked", "put_back", "wait_for_account"]
+
+log = logging.getLogger("batchyard.ledger")
+
+ROOM_FIRST, ROOM_MOST = 60.0, 1800.0
+"""Seconds before a job is sent again for which there was no room: twice as long each time."""
+
+LONG = 3600.0
+"""Seconds: who asks to be left alone for longer does not mean the one job."""
+
+PARKED_MOST = 2 * 86_400.0
+"""Seconds that an account is left alone at most, whatever it asks for."""
+
+PREFIX = "parked:"
+
+
+def may_be_sent_again(job: JobRecord, seen: Batch) -> bool:
+    """Whether the job was refused for now, and is ours to send: none that was adopted, no twin."""
+    ours = job.sends > 0 and job.input is not None and job.twin_of is None
+    return seen.terminal and seen.refused_for_now and ours
+
+
+async def put_back(parts: Parts, job: JobRecord, seen: Batch) -> BatchRecord | None:
+    """Have the job sent again later, with the file that is uploaded already.
+
+    Its batch at the provider is forgotten: nothing was carried out of it.
+    """
+    now = parts.now()
+    said = next((one.message for one in seen.errors.data if one.message), "") if seen.errors else ""
+    values: dict[str, Any] = {
+        "provider_batch_id": None,
+        "provider_state": None,
+        "status": None,
+        "output_file_id": None,
+        "error_file_id": None,
+        "errors": [],
+        "completed": 0,
+        "failed": 0,
+        "observed_at": now,
+        "missing_since": None,
+        "twins_at": None,
+        "cancel_sent_at": None,
+        "attempts": 0,
+        "reason": f"there is no room for it yet at {job.account}: {said}"[:REASON],
+    }
+    try:
+        async with transaction(parts) as tx:
+            batch = await tx.batch(job.batch_id)
+            # one that is cancelled meanwhile ends where it would be sent
+            pause = 0.0 if batch.cancelling_at is not None else _pause(job.sends)
+            await move(tx, job, "uploaded", **values, next_at=now + pause)
+            shown = await refresh(tx, batch, now)
+    except Overtaken:
+        return None
+    log.warning("job %s waits %.0f s for room at %s: %s", job.id, pause, job.account, said)
+    return shown
+
+
+def _pause(sends: int) -> float:
+    pause: float = min(ROOM_MOST, ROOM_FIRST * 2.0 ** min(max(sends - 1, 0), 16))
+    return pause * random.uniform(0.75, 1.0)  # noqa: S311 - it keeps no secret
+
+
+async def park(parts: Parts, account: str, error: BatchyardError) -> float:
+    """Send nothing of the account's for as long as it asks; until when (Unix seconds)."""
+    seconds = min(error.retry_after or 0.0, PARKED_MOST)
+    # nobody gives it back: it says until when nobody need ask
+    await take_lease(parts.db, f"{PREFIX}{account}", "asked", seconds)
+    log.warning("account %s is sent nothing for %.0f s: %s", account, seconds, error)
+    return parts.now() + seconds
+
+
+async def parked(parts: Parts) -> Mapping[str, float]:
+    """Until when (Unix seconds) accounts are to be left alone, by their names."""
+    found = await leases_until(parts.db, PREFIX)
+    return {name.removeprefix(PREFIX): until for name, until in found.items()}
+
+
+async def wait_for_account(parts: Parts, job: JobRecord, until: float) -> None:
+    """Put the job off, unless somebody has it or asks for it meanwhile."""
+    reason = f"account {job.account} asked to be left alone for a while"
+    values = {"next_at": due_at(job, until), "reason": job.reason or reason}
+    with suppress(Overtaken):
+        async with transaction(parts) as tx:
+            await move(tx, job, job.state, **values)

@@ -1,0 +1,133 @@
+"""Deleting, at providers, the files that were uploaded for batches that are settled.
+
+Of a job that has ended ``next_at`` says when its file is to be deleted; there is
+none where it is kept, or gone already.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+
+from batchyard.errors import BatchyardError, ConfigError, NotFoundError
+from batchyard.ledger.jobs import pause_after
+from batchyard.ledger.parts import Parts, Transaction
+from batchyard.ledger.records import JobRecord
+from batchyard.ledger.tables import jobs
+from batchyard.models import Ref
+
+__all__ = ["staged_by", "tidy", "tidy_later"]
+
+log = logging.getLogger("batchyard.ledger")
+
+AT_ONCE = 100
+"""Files of one account that are deleted in a row."""
+
+PATIENCE = 12
+"""Attempts, over most of an hour, after which a file is left to the provider's own expiry."""
+
+OURS = "batchyard-"
+"""What the markers of jobs begin with whose file a ledger has uploaded."""
+
+
+def staged_by(parts: Parts, job: JobRecord) -> bool:
+    """Whether the job's file is one that is to be deleted when the batch is settled."""
+    if job.provider_file_id is None or not job.marker.startswith(OURS):
+        return False
+    try:
+        account = parts.accounts.get(job.account).account
+    except ConfigError:
+        return False  # it is kept: nobody here knows what its account wants
+    return account.supports("delete_file") and account.staged_inputs() == "delete"
+
+
+async def tidy_later(tx: Transaction, job_ids: Sequence[str]) -> None:
+    """Have the files of these jobs deleted."""
+    if job_ids:
+        ended = (jobs.c.id.in_(job_ids), jobs.c.state == "ended")
+        await tx.connection.execute(update(jobs).where(*ended).values(next_at=tx.now(), attempts=0))
+
+
+async def tidy(parts: Parts) -> int:
+    """Delete what is due to be; how many files it was.
+
+    May be done by several workers at once: what is gone already is gone.
+    """
+    return sum([await _tidy_account(parts, one) for one in await _accounts(parts)])
+
+
+async def _accounts(parts: Parts) -> list[str]:
+    """Accounts with files to delete, from one to the next by the index."""
+    due: list[str] = []
+    account: str | None = ""
+    ended = jobs.c.state == "ended"
+    async with parts.db.reading() as connection:
+        while account is not None:
+            after = select(func.min(jobs.c.account)).where(ended, jobs.c.account > account)
+            account = (await connection.execute(after)).scalar_one_or_none()
+            if account is None or account in parts.accounts.absent:
+                continue
+            mine = (ended, jobs.c.account == account, jobs.c.next_at <= parts.now())
+            if (await connection.execute(select(jobs.c.id).where(*mine).limit(1))).first():
+                due.append(account)
+    return due
+
+
+async def _tidy_account(parts: Parts, account: str) -> int:
+    query = (
+        select(jobs)
+        .where(jobs.c.state == "ended", jobs.c.account == account, jobs.c.next_at <= parts.now())
+        .order_by(jobs.c.next_at)
+        .limit(AT_ONCE)
+    )
+    async with parts.db.reading() as connection:
+        due = [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
+    for done, job in enumerate(due):
+        try:
+            await _delete(parts, job)
+        except ConfigError as error:
+            log.info("the files of account %s are deleted elsewhere: %s", account, error)
+            return done
+        except BatchyardError as error:
+            await _later(parts, job, error)
+            if error.retryable:
+                return done  # the others would fare no better just now
+        except Exception as error:
+            # a mistake, ours or a plugin's: without a pause it would be made all the time
+            log.exception("file %s cannot be deleted", job.provider_file_id)
+            await _later(parts, job, BatchyardError(f"{type(error).__name__}: {error}"))
+        else:
+            await _note(parts, job, next_at=None)
+    return len(due)
+
+
+async def _delete(parts: Parts, job: JobRecord) -> None:
+    served = parts.accounts.get(job.account)
+    ref = Ref(job.provider_file_id or "", job.provider_file_state)
+    try:
+        await served.run(served.account.delete_file(served.call(job.id), ref))
+    except NotFoundError:
+        return  # by whomever: it is gone
+
+
+async def _later(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
+    if job.attempts + 1 >= PATIENCE:
+        log.warning(
+            "file %s of job %s is left at %s: %s",
+            job.provider_file_id,
+            job.id,
+            job.account,
+            error,
+        )
+        await _note(parts, job, next_at=None)
+        return
+    pause = pause_after(job.attempts, error)
+    await _note(parts, job, next_at=parts.now() + pause, attempts=job.attempts + 1)
+
+
+async def _note(parts: Parts, job: JobRecord, **values: float | None) -> None:
+    async with parts.db.writing() as connection:
+        mine = (jobs.c.id == job.id, jobs.c.state == "ended", jobs.c.next_at == job.next_at)
+        await connection.execute(update(jobs).where(*mine).values(**values))

@@ -1,0 +1,215 @@
+"""Providers that have no room just now, or ask to be left alone for a day; and tidying up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from batchyard.emulators import Fault, Status
+from batchyard.ledger import Ledger
+from batchyard.ledger.tables import jobs
+from tests.ledger.life.place import (
+    Condition,
+    Place,
+    books,
+    change,
+    created,
+    follow,
+    job_of,
+    made_at,
+    settled,
+    types_told,
+)
+
+pytestmark = pytest.mark.anyio
+
+MODEL = "gpt-4.1-mini"
+DAY = 86_400
+
+
+def in_state(ledger: Ledger, batch_id: str, state: str, sends: int = 1) -> Condition:
+    """Whether the batch's job is in this state, and has been sent so often; for `follow`."""
+
+    async def condition() -> bool:
+        job = await job_of(ledger, batch_id)
+        return job.state == state and job.sends >= sends
+
+    return condition
+
+
+async def test_a_batch_that_found_no_room_is_sent_again_when_there_is_some(place: Place) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger, 6)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        emulator._board._options.enqueued_token_limits.clear()
+        await follow(ledger)
+        done = await ledger.retrieve_batch(batch.id)
+        assert (done.status, done.errors) == ("completed", None)
+        receipt = await ledger.receipt(batch.id)
+        assert receipt.proof.outcomes == {"ok": 6}
+        assert (receipt.usage.input_tokens, receipt.usage.output_tokens) == books(emulator)
+        assert len(await ledger.receipts(batch.id)) == 1
+        types = await types_told(ledger, batch.id)
+        assert (types.count("acreate_batch"), types.count("batch_success")) == (1, 1)
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "completed"]
+        # the file that was uploaded is used again
+        assert len(emulator.requests.matching("POST", "/v1/files")) == 1
+
+
+async def test_what_waits_for_room_says_why_and_waits_longer_each_time(place: Place) -> None:
+    place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        began = place.clock.now()
+
+        async def later() -> bool:
+            return place.clock.now() > began + 2 * 3600
+
+        await follow(ledger, later, steps=1500)
+        job = await job_of(ledger, batch.id)
+        assert (await ledger.retrieve_batch(batch.id)).status == "validating"
+        assert job.state in {"uploaded", "tracking"}
+        assert 4 < job.sends < 10
+        assert await types_told(ledger, batch.id) == ["acreate_batch"]
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        assert "no room for it yet" in ((await job_of(ledger, batch.id)).reason or "")
+
+
+@pytest.mark.slow
+async def test_what_waits_for_room_for_a_day_is_told_of_once(place: Place) -> None:
+    place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        began = place.clock.now()
+
+        async def later() -> bool:
+            return place.clock.now() > began + 30 * 3600
+
+        await follow(ledger, later, steps=1500)
+        assert await types_told(ledger, batch.id) == ["acreate_batch", "batch_stalled"]
+
+
+async def test_what_waits_for_room_can_be_cancelled_and_nothing_was_done(place: Place) -> None:
+    place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        await ledger.cancel_batch(batch.id)
+        done = await settled(ledger, batch.id)
+        assert done.status == "cancelled"
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"cancelled": 3}
+
+
+async def test_a_lost_reply_to_the_second_send_makes_no_third_batch(place: Place) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        emulator._board._options.enqueued_token_limits.clear()
+        emulator.faults.add("POST /v1/batches lost")
+        await follow(ledger)
+        assert (await ledger.retrieve_batch(batch.id)).status == "completed"
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "completed"]
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}
+
+
+async def test_a_failure_of_another_kind_beside_it_is_final(place: Place) -> None:
+    emulator = place.emulate(time_scale=1)
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await ledger.tracker.step()
+        (made,) = made_at(emulator)
+        problems = [
+            {"code": code, "message": "No.", "param": None, "line": None}
+            for code in ("token_limit_exceeded", "quotaExceeded")
+        ]
+        shown = {
+            **made.document(place.clock.now(), None, None),
+            "status": "failed",
+            "errors": {"object": "list", "data": problems},
+        }
+        emulator.faults.add(
+            Fault("GET", "/v1/batches/*", Status(200, body=json.dumps(shown)), None)
+        )
+        assert (await settled(ledger, batch.id)).status == "failed"
+        assert (await job_of(ledger, batch.id)).sends == 1
+
+
+async def test_one_that_was_adopted_is_not_sent_again(place: Place) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await ledger.tracker.step()
+        (made,) = made_at(emulator)
+        await change(ledger, jobs, (await job_of(ledger, batch.id)).id, sends=0)
+        await follow(ledger)
+        assert (await ledger.retrieve_batch(batch.id)).status == "failed"
+        assert made_at(emulator) == [made]
+
+
+async def test_a_workers_death_while_a_batch_is_put_back_costs_nothing(place: Place) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=1))
+    emulator._board._options.enqueued_token_limits.clear()
+    async with place.open() as ledger:
+        assert (await settled(ledger, batch.id)).status == "completed"
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}
+
+
+async def test_an_account_that_asks_for_a_day_is_sent_nothing_and_others_go_on(
+    place: Place,
+) -> None:
+    emulator = place.emulate()
+    day = emulator.faults.add(f"POST /v1/batches 429 retry-after={DAY}")
+    accounts = [place.served(name="full"), place.served(name="free")]
+    async with place.open(place.setup(accounts=accounts)) as ledger:
+        began = place.clock.now()
+        first = await created(ledger, account="full")
+        await ledger.tracker.step()
+        assert day.fired == 1
+        second = await created(ledger, account="full")
+        other = await created(ledger, account="free")
+        assert (await settled(ledger, other.id)).status == "completed"
+        sent = len(emulator.requests.matching("POST", "/v1/batches"))
+        assert sent == 2
+
+        assert (await settled(ledger, second.id)).status == "completed"
+        assert (await settled(ledger, first.id)).status == "completed"
+        assert place.clock.now() - began >= DAY
+        uploads = emulator.requests.matching("POST", "/v1/files")
+        assert sum(1 for one in uploads if one.at - began < DAY) == 2
+
+
+async def test_a_batch_of_such_an_account_can_be_cancelled_meanwhile(place: Place) -> None:
+    emulator = place.emulate()
+    emulator.faults.add(f"POST /v1/batches 429 retry-after={DAY} times=always")
+    async with place.open() as ledger:
+        first = await created(ledger)
+        await ledger.tracker.step()
+        began = place.clock.now()
+        await ledger.cancel_batch(first.id)
+        assert (await settled(ledger, first.id)).status == "cancelled"
+        assert place.clock.now() - began < 60
+
+
+async def test_a_wait_that_was_asked_for_is_known_to_other_workers(place: Place) -> None:
+    emulator = place.emulate()
+    emulator.faults.add(f"POST /v1/batches 429 retry-after={DAY}")
+    async with place.open() as ledger:
+        await created(ledger)
+        await ledger.tracker.step()
+    async with place.open() as ledger:
+        second = await created(ledger)
+        await asyncio.gather(ledger.tracker.step(), ledger.tracker.step())
+        assert len(emulator.requests.matching("POST", "/v1/batches")) == 1
+        job = await job_of(ledger, second.id)
+        assert job.state == "pending"
+        assert job.reason is not None
+        assert "asked to be left alone" in job.reason
