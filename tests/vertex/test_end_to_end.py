@@ -131,8 +131,8 @@ def test_results_are_whole_however_the_service_writes_them(blocking: Service, qu
 def test_rows_are_whole_however_many_there_are_and_however_they_are_cut(
     blocking: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchyard_vertex._results.BLOCK", 700)
-    monkeypatch.setattr("batchyard_vertex._results.LINES", 2)
+    monkeypatch.setattr("batchyard_vertex.translation._results.BLOCK", 700)
+    monkeypatch.setattr("batchyard_vertex.translation._results.LINES", 2)
 
     lines = chats(300) + jsonl(*(chat_line(f"bad-{n}", temperature=-1) for n in range(9)))
 

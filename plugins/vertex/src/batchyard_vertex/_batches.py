@@ -23,7 +23,7 @@ from batchyard_vertex._files import SKEW, retrieve_input
 from batchyard_vertex._jobs import ENDPOINTS, Job, JobList, batch_of, input_of
 from batchyard_vertex._labels import PREFIX, labels_of
 from batchyard_vertex._names import JobId, Places, ResultId, job_id, parse_file_id, token_of
-from batchyard_vertex._results import Ended
+from batchyard_vertex.translation import Ended
 from batchyard_vertex._wire import Query, Wire, url_of
 
 __all__ = [

@@ -9,7 +9,7 @@ from batchyard.effects import Blocking, Now
 from batchyard.errors import InputError, NotFoundError, UnsupportedError
 from batchyard.models import FileDeleted, FileObject, FileUpload, Page, PageRequest
 from batchyard.steps import BytesSource, json_body
-from batchyard_vertex._input_file import Translated, translated
+from batchyard_vertex.translation import Translated, translated
 from batchyard_vertex._names import Places, file_id_at, token_of
 from batchyard_vertex._storage import Bucket, StoredObject
 from batchyard_vertex._wire import Wire

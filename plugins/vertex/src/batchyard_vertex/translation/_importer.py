@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from batchyard_vertex._refusals import LineRefusedError
+from batchyard_vertex.translation._refusals import LineRefusedError
 
 __all__ = ["Importer"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from batchyard_vertex._refusals import LineRefusedError, RowRefusedError
+from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 
 __all__ = ["gemini_schema", "pruned"]
 

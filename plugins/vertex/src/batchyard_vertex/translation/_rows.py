@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from batchyard.lines import MAX_RESULT_LINE, split
-from batchyard_vertex._answers import block_reason, chat_completion
-from batchyard_vertex._input_file import LABEL, SIBLING
+from batchyard_vertex.translation._answers import block_reason, chat_completion
+from batchyard_vertex.translation._input_file import LABEL, SIBLING
 from batchyard_vertex._names import JobId, Role
-from batchyard_vertex._row_ids import RowIds, row_number
+from batchyard_vertex.translation._row_ids import RowIds, row_number
 
 __all__ = ["Rows"]
 

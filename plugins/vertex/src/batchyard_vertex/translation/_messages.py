@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from batchyard_vertex._refusals import LineRefusedError, RowRefusedError
-from batchyard_vertex._schemas import pruned
+from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
+from batchyard_vertex.translation._schemas import pruned
 
 __all__ = ["Conversation"]
 

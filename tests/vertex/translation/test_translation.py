@@ -13,15 +13,15 @@ from batchyard.emulators import FileStore
 from batchyard.errors import InvalidLinesError
 from batchyard.lines import decode_result, outcome_of
 from batchyard.steps import BytesSource
-from batchyard_vertex._answers import chat_completion
-from batchyard_vertex._input_file import translated
+from batchyard_vertex.translation._answers import chat_completion
+from batchyard_vertex.translation._input_file import translated
 from batchyard_vertex._labels import labels_of, metadata_of
 from batchyard_vertex._names import JobId
-from batchyard_vertex._refusals import LineRefusedError, RowRefusedError
-from batchyard_vertex._row_ids import Entry, RowIds
-from batchyard_vertex._rows import Rows
-from batchyard_vertex._schemas import gemini_schema
-from batchyard_vertex._translation import gemini_request
+from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
+from batchyard_vertex.translation._row_ids import Entry, RowIds
+from batchyard_vertex.translation._rows import Rows
+from batchyard_vertex.translation._schemas import gemini_schema
+from batchyard_vertex.translation._chat import gemini_request
 from batchyard_vertex.emulator._importer import ImportFailedError, imported
 from tests.vertex.conftest import chat_line, jsonl
 

@@ -11,11 +11,11 @@ from batchyard.effects import Source
 from batchyard.errors import InvalidLinesError, LineProblem
 from batchyard.lines import decode_input, split
 from batchyard.steps import spooled
-from batchyard_vertex._importer import Importer
+from batchyard_vertex.translation._importer import Importer
 from batchyard_vertex._jobs import ENDPOINTS
-from batchyard_vertex._refusals import LineRefusedError, RowRefusedError
-from batchyard_vertex._row_ids import Entry, row_id
-from batchyard_vertex._translation import gemini_request
+from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
+from batchyard_vertex.translation._row_ids import Entry, row_id
+from batchyard_vertex.translation._chat import gemini_request
 
 __all__ = ["LABEL", "SIBLING", "Translated", "translated"]
 

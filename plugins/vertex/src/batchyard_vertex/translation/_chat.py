@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from batchyard_vertex._messages import Conversation
-from batchyard_vertex._refusals import LineRefusedError, RowRefusedError
-from batchyard_vertex._schemas import gemini_schema
+from batchyard_vertex.translation._messages import Conversation
+from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
+from batchyard_vertex.translation._schemas import gemini_schema
 
 __all__ = ["gemini_request"]
 
