@@ -20,7 +20,8 @@ from batchyard.errors import (
 from batchyard.testing import Exchange, Injection, replay
 from batchyard_vertex import Settings
 from batchyard_vertex._credentials import Credentials
-from batchyard_vertex.emulator._tokens import Tokens, key_file
+from batchyard_vertex.emulator._key_files import key_file
+from batchyard_vertex.emulator._tokens import Tokens
 
 KEY = key_file("https://tokens.example", "the-project")
 GOOD = Reply(200, {}, b'{"access_token": "ya29.x", "expires_in": 3599, "token_type": "Bearer"}')
