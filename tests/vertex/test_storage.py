@@ -21,10 +21,10 @@ from batchyard.models import Call
 from batchyard.steps import BytesSource
 from batchyard.testing import Exchange, replay
 from batchyard_vertex import Settings
-from batchyard_vertex._credentials import Credentials
 from batchyard_vertex._errors import google_refusal
-from batchyard_vertex._storage import Bucket
 from batchyard_vertex._wire import Wire
+from batchyard_vertex.auth import Credentials
+from batchyard_vertex.storage import Bucket
 from tests.vertex.conftest import Service
 
 QUARTER = 256 * 1024

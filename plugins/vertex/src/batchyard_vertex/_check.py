@@ -5,7 +5,7 @@ from __future__ import annotations
 from batchyard.errors import APIConnectionError, AuthenticationError, BatchyardError
 from batchyard.models import Finding
 from batchyard_vertex._batches import probe
-from batchyard_vertex._storage import Bucket
+from batchyard_vertex.storage import Bucket
 from batchyard_vertex._wire import Wire
 
 __all__ = ["check_account"]
@@ -30,7 +30,7 @@ async def check_account(wire: Wire) -> list[Finding]:
 
 
 async def _token(wire: Wire) -> str:
-    await wire.credentials.token()
+    await wire.credentials.access()
     return "an access token is to be had"
 
 

@@ -15,7 +15,7 @@ from batchyard.lines import MAX_RESULT_LINE
 from batchyard_vertex._names import Places, ResultId
 from batchyard_vertex.translation._row_ids import RowIds
 from batchyard_vertex.translation._rows import Rows
-from batchyard_vertex._storage import Bucket
+from batchyard_vertex.storage import Bucket
 
 __all__ = ["Ended", "result_lines"]
 

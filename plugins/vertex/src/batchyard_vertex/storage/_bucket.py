@@ -1,23 +1,25 @@
-"""Objects in the account's bucket (Cloud Storage JSON API)."""
+"""A bucket, and the objects in it (Cloud Storage JSON API)."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from functools import partial
+from contextlib import aclosing
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
-from batchyard.effects import Blocking, Plan, Request, Source, Stream
+from batchyard.effects import Blocking, Plan, Reply, Request, Source, Stream
 from batchyard.errors import APIStatusError, BatchyardError, MalformedReplyError, NotFoundError
 from batchyard.steps import ambiguous, call, download, fetch, json_body, parse, retrying
 from batchyard_vertex._errors import google_refusal
-from batchyard_vertex._resumable import Resumable
 from batchyard_vertex._tolerance import Optional, Resource
 from batchyard_vertex._wire import Query, Wire, url_of
+from batchyard_vertex.storage._hashes import Digest, Expected
+from batchyard_vertex.storage._resumable import Resumable
 
-__all__ = ["Bucket", "Listing", "StoredObject"]
+__all__ = ["Bucket", "BucketInfo", "Listing", "StoredObject"]
 
 MOST = 1000
 """Objects on one page of a list."""
@@ -30,7 +32,34 @@ class StoredObject(Resource):
     size: Optional[int] = None
     time_created: Optional[str] = None
     generation: Optional[str] = None
+    md5_hash: Optional[str] = None
     metadata: Optional[dict[str, str]] = None
+
+
+class BucketInfo(Resource):
+    """A bucket's description.  Locations are in capitals."""
+
+    name: str = Field(min_length=1)
+    location: Optional[str] = None
+    location_type: Optional[str] = None
+    project_number: Optional[str] = None
+
+
+class Binding(Resource):
+    role: str
+    members: list[str] = Field(default_factory=list)
+
+
+class Policy(Resource):
+    """Who has which role on a bucket itself; roles on its project are not told of here."""
+
+    kind: Literal["storage#policy"]
+    bindings: list[Binding] = Field(default_factory=list)
+
+
+class Held(Resource):
+    kind: Literal["storage#testIamPermissionsResponse"]
+    permissions: list[str] = Field(default_factory=list)
 
 
 class Listing(Resource):
@@ -42,12 +71,29 @@ class Listing(Resource):
 
 
 class Bucket:
-    """What one call does with the account's bucket."""
+    """What one call does with a bucket, which is the account's unless it is named."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, name: str | None = None) -> None:
         self._wire = wire
-        self._base = wire.settings.storage_base_url
-        self._parts = ("b", wire.settings.bucket)
+        self._base = wire.settings.storage
+        self._parts = ("b", name or wire.settings.bucket)
+
+    async def info(self) -> BucketInfo:
+        return await self._wire.get(BucketInfo, self._about())
+
+    async def permissions(self, *wanted: str) -> frozenset[str]:
+        """Those of the *wanted* that the caller has."""
+        query = "&".join(f"permissions={quote(one)}" for one in wanted)
+        url = f"{self._about('iam', 'testPermissions')}?{query}"
+        return frozenset((await self._wire.get(Held, url)).permissions)
+
+    async def roles_of(self, member: str) -> frozenset[str]:
+        """The roles that *member* has on the bucket itself."""
+        policy = await self._wire.get(Policy, self._about("iam"))
+        return frozenset(one.role for one in policy.bindings if member in one.members)
+
+    def _about(self, *parts: str) -> str:
+        return url_of(f"{self._base}/storage/v1", *self._parts, *parts)
 
     async def metadata(self, name: str) -> StoredObject:
         """Raises :class:`NotFoundError` where there is no such object."""
@@ -58,24 +104,32 @@ class Bucket:
     ) -> None:
         """Upload a new object, in chunks if it is large."""
         if source.length > self._wire.settings.chunk_bytes:
-            stored = await self._store_in_chunks(name, source, metadata or {})
-        else:
-            data = await Blocking(lambda: b"".join(source.chunks()))
-            stored = await self._store_whole(name, data, metadata or {})
-        _check_size(stored, source.length)
+            await self._store_in_chunks(name, source, metadata or {})
+            return
+        data = await Blocking(lambda: b"".join(source.chunks()))
+        _check(await self._store_whole(name, data, metadata or {}), source.length, _md5(data))
 
     async def _store_in_chunks(
         self, name: str, source: Source, metadata: Mapping[str, str]
-    ) -> StoredObject:
+    ) -> None:
         url = self._upload_url("resumable", name)
         upload = Resumable(self._wire, source)
-        return parse(StoredObject, await upload.store(url, _description(name, metadata)))
+        reply = await upload.store(url, json_body(_description(name, metadata)))
+        stored = parse(StoredObject, reply)
+        try:
+            _check(stored, source.length, upload.digest)
+        except MalformedReplyError:
+            # nobody may take it for what it should have been
+            await self.delete(name)
+            raise
 
     async def _store_whole(
         self, name: str, data: bytes, metadata: Mapping[str, str]
     ) -> StoredObject:
         boundary = secrets.token_hex(16)
-        body = _multipart(boundary, json_body(_description(name, metadata)), data)
+        # with the hash, the service refuses what has been damaged on the way
+        about = {**_description(name, metadata), "md5Hash": _md5(data)}
+        body = _multipart(boundary, json_body(about), data)
         headers = {"content-type": f"multipart/related; boundary={boundary}"}
         url = self._upload_url("multipart", name)
 
@@ -157,16 +211,48 @@ class Bucket:
 
         return await retrying(attempt, self._wire.backoff)
 
-    def content(self, name: str) -> Stream[bytes]:
-        """The object's bytes."""
-        url = self._url(name, alt="media")
-        return download(partial(self._fresh, url), self._wire.backoff, google_refusal)
-
-    async def _fresh(self, url: str) -> Request:
-        return await self._wire.request("GET", url, headers={"accept": "*/*"})
+    async def content(self, name: str) -> Stream[bytes]:
+        """The object's bytes, checked by their hash at the end."""
+        reading = _Reading(self._wire, self._url(name, alt="media"))
+        expected = Expected(name)
+        pieces = download(reading.request, self._wire.backoff, reading.refuse, expected.begin)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                expected.update(piece)
+                yield piece
+        expected.finish()
 
     def _url(self, name: str, alt: str | None = None) -> str:
         return url_of(f"{self._base}/storage/v1", *self._parts, "o", name, query={"alt": alt})
+
+
+class _Reading:
+    """The requests of one download; a token that is refused is replaced once."""
+
+    def __init__(self, wire: Wire, url: str) -> None:
+        self._wire = wire
+        self._url = url
+        self._refused: Request | None = None
+        self._renewed = False
+
+    async def request(self) -> Request:
+        if self._refused is not None:
+            self._renewed = True
+            await self._wire.renewed(self._refused)
+            self._refused = None
+        return await self._wire.request("GET", self._url, headers={"accept": "*/*"})
+
+    def refuse(self, reply: Reply, request: Request) -> APIStatusError:
+        error = google_refusal(reply, request)
+        if error.status == 401 and not self._renewed:
+            self._refused, error.retryable = request, True
+        return error
+
+
+def _md5(data: bytes) -> str:
+    digest = Digest()
+    digest.update(data)
+    return digest.text
 
 
 def _description(name: str, metadata: Mapping[str, str]) -> dict[str, object]:
@@ -189,8 +275,10 @@ def _multipart(boundary: str, description: bytes, data: bytes) -> bytes:
     )
 
 
-def _check_size(stored: StoredObject, length: int) -> None:
+def _check(stored: StoredObject, length: int, md5: str | None) -> None:
     if stored.size is not None and stored.size != length:
         raise MalformedReplyError(
             f"{stored.name} was stored with {stored.size} bytes in place of {length}"
         )
+    if None not in {stored.md5_hash, md5} and stored.md5_hash != md5:
+        raise MalformedReplyError(f"{stored.name} was stored damaged: its hash is another")
