@@ -9,10 +9,10 @@ from batchyard.effects import Blocking, Now
 from batchyard.errors import InputError, NotFoundError, UnsupportedError
 from batchyard.models import FileDeleted, FileObject, FileUpload, Page, PageRequest
 from batchyard.steps import BytesSource, json_body
-from batchyard_vertex.translation import Translated, translated
 from batchyard_vertex._names import Places, file_id_at, token_of
-from batchyard_vertex._storage import Bucket, StoredObject
 from batchyard_vertex._wire import Wire
+from batchyard_vertex.storage import Bucket, StoredObject
+from batchyard_vertex.translation import Translated, translated
 
 __all__ = ["delete_input", "find_file", "list_files", "retrieve_input", "upload_file"]
 

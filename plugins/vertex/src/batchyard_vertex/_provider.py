@@ -23,13 +23,13 @@ from batchyard.models import (
     Ref,
 )
 from batchyard_vertex import _batches, _check, _files
-from batchyard_vertex._credentials import Credentials
 from batchyard_vertex._jobs import ENDPOINTS
 from batchyard_vertex._names import Places, ResultId, parse_file_id
-from batchyard_vertex.translation import result_lines
 from batchyard_vertex._settings import Settings as VertexSettings
-from batchyard_vertex._storage import Bucket
 from batchyard_vertex._wire import Wire
+from batchyard_vertex.auth import Credentials
+from batchyard_vertex.storage import Bucket
+from batchyard_vertex.translation import result_lines
 
 __all__ = ["Vertex"]
 
