@@ -5,11 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["block_reason", "chat_completion"]
+import msgspec
 
-Answer = Mapping[str, Any]
+from batchyard_vertex.translation._citations import annotations_of
+from batchyard_vertex.translation._usage import gemini_counts
+
+__all__ = [
+    "About",
+    "Spoken",
+    "block_reason",
+    "chat_completion",
+    "created_at",
+    "finish_of",
+    "json_text",
+    "logprobs_of",
+    "mappings",
+    "model_of",
+    "spoken_in",
+    "text_in",
+]
+
+Answer: TypeAlias = Mapping[str, Any]
 
 _LENGTH = frozenset({"MAX_TOKENS", "CONTINUATION"})
 _FILTERED = frozenset(
@@ -29,6 +47,26 @@ _FILTERED = frozenset(
         "SPII",
     }
 )
+_ORDINARY = frozenset({"STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED"})
+
+
+class About(NamedTuple):
+    """What the answer itself may not say: the row makes ids, ``model`` is what was asked for."""
+
+    row: str
+    processed: Any = None
+    model: str = ""
+
+
+class Spoken(NamedTuple):
+    """What a candidate says, by kind.  ``signature`` is that of a text."""
+
+    text: str
+    thought: str
+    calls: list[dict[str, Any]]
+    images: list[str]
+    audio: dict[str, Any] | None
+    signature: str | None
 
 
 def block_reason(answer: Answer) -> str | None:
@@ -38,136 +76,165 @@ def block_reason(answer: Answer) -> str | None:
     return reason if isinstance(reason, str) and reason else None
 
 
-def chat_completion(answer: Answer, row: str, processed: Any) -> dict[str, Any]:
-    """The body that OpenAI would have answered with.  *row* makes ids where Gemini gives none."""
-    identity = _text(answer.get("responseId"))
-    model = _text(answer.get("modelVersion")).partition("@")[0]
-    candidates = _mappings(answer.get("candidates"))
+def chat_completion(answer: Answer, about: About) -> dict[str, Any]:
+    """The body that OpenAI would have answered with."""
+    counts = gemini_counts(answer.get("usageMetadata"))
     return {
-        "id": identity or f"chatcmpl-{row}",
+        "id": text_in(answer, "responseId") or f"chatcmpl-{about.row}",
         "object": "chat.completion",
-        "created": _unix(answer.get("createTime")) or _unix(processed) or 0,
-        "model": model,
-        "choices": [_choice(one, number, row) for number, one in enumerate(candidates)],
-        "usage": _usage(answer.get("usageMetadata")),
+        "created": created_at(answer, about),
+        "model": model_of(answer, about),
+        "choices": [
+            _choice(one, number, about.row)
+            for number, one in enumerate(mappings(answer.get("candidates")))
+        ],
+        "usage": counts and counts.of_chat(),
     }
+
+
+def model_of(answer: Answer, about: About) -> str:
+    """What the answer names, else what was asked for: some rows name no model."""
+    return text_in(answer, "modelVersion").partition("@")[0] or about.model
+
+
+def created_at(answer: Answer, about: About) -> int:
+    """Unix seconds; 0 if nothing tells the time."""
+    for time in (answer.get("createTime"), about.processed):
+        try:
+            return int(datetime.fromisoformat(time).timestamp())
+        except (TypeError, ValueError, OverflowError):
+            continue
+    return 0
 
 
 def _choice(candidate: Answer, position: int, row: str) -> dict[str, Any]:
-    content = candidate.get("content")
-    parts = _mappings(content.get("parts")) if isinstance(content, Mapping) else []
     index = candidate.get("index")
-    number = index if isinstance(index, int) and not isinstance(index, bool) else position
-    calls = [
-        _call(part["functionCall"], f"call_{row}_{number}_{place}")
-        for place, part in enumerate(parts)
-        if isinstance(part.get("functionCall"), Mapping)
-    ]
-    spoken, thought = (
-        "".join(
-            _text(part.get("text")) for part in parts if (part.get("thought") is True) is secret
-        )
-        for secret in (False, True)
-    )
+    number = index if type(index) is int else position
+    spoken = spoken_in(candidate, f"call_{row}_{number}")
+    calls = spoken.calls
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": spoken or (None if calls else ""),
+        "content": spoken.text or (None if calls else ""),
         "refusal": None,
     }
-    if thought:
-        message["reasoning_content"] = thought
+    if spoken.thought:
+        message["reasoning_content"] = spoken.thought
     if calls:
         message["tool_calls"] = calls
-    return {
+    if spoken.images:
+        message["images"] = [
+            {"type": "image_url", "index": place, "image_url": {"url": url}}
+            for place, url in enumerate(spoken.images)
+        ]
+    if spoken.audio:
+        message["audio"] = {"id": f"audio_{row}_{number}", "expires_at": 0, **spoken.audio}
+    if spoken.signature:
+        message["extra_content"] = {"google": {"thought_signature": spoken.signature}}
+    notes = annotations_of(candidate, spoken.text)
+    if notes:
+        message["annotations"] = notes
+    choice: dict[str, Any] = {
         "index": number,
         "message": message,
-        "logprobs": _logprobs(candidate.get("logprobsResult")),
-        "finish_reason": "tool_calls" if calls else _reason(candidate.get("finishReason")),
+        "logprobs": logprobs_of(candidate.get("logprobsResult")),
+        "finish_reason": "tool_calls" if calls else finish_of(candidate),
     }
+    _explain(candidate, choice)
+    return choice
 
 
-def _call(call: Answer, identity: str) -> dict[str, Any]:
+def _explain(candidate: Answer, choice: dict[str, Any]) -> None:
+    """What OpenAI has no word for, to see why an answer is as it is."""
+    reason = candidate.get("finishReason")
+    if isinstance(reason, str) and reason not in _ORDINARY:
+        choice["native_finish_reason"] = reason
+        told = text_in(candidate, "finishMessage")
+        if told:
+            choice["finish_message"] = told
+
+
+def spoken_in(candidate: Answer, prefix: str) -> Spoken:
+    """*prefix* makes ids of calls where Gemini gives none."""
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    texts: list[str] = []
+    thoughts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    images: list[str] = []
+    audio, signature = None, None
+    for place, part in enumerate(parts if isinstance(parts, list) else ()):
+        if not isinstance(part, dict):
+            continue
+        text = part.get("text")
+        if isinstance(text, str):
+            (thoughts if part.get("thought") is True else texts).append(text)
+            signature = part.get("thoughtSignature") or signature
+        elif isinstance(part.get("functionCall"), dict):
+            calls.append(_call(part, f"{prefix}_{place}"))
+        elif isinstance(part.get("inlineData"), dict) and part.get("thought") is not True:
+            kind, data = (text_in(part["inlineData"], name) for name in ("mimeType", "data"))
+            if kind.startswith("audio/"):
+                audio = {"data": data, "transcript": "", "format": kind}
+            elif data:
+                images.append(f"data:{kind};base64,{data}")
+    signed = signature if isinstance(signature, str) else None
+    return Spoken("".join(texts), "".join(thoughts), calls, images, audio, signed)
+
+
+def _call(part: Answer, identity: str) -> dict[str, Any]:
+    call = part["functionCall"]
     arguments = call.get("args")
     function = {
-        "name": _text(call.get("name")),
-        "arguments": json.dumps(arguments if isinstance(arguments, Mapping) else {}),
+        "name": text_in(call, "name"),
+        "arguments": json_text(arguments) if isinstance(arguments, dict) else "{}",
     }
-    return {"id": _text(call.get("id")) or identity, "type": "function", "function": function}
+    made = {"id": text_in(call, "id") or identity, "type": "function", "function": function}
+    signature = part.get("thoughtSignature")
+    if isinstance(signature, str) and signature:
+        made["extra_content"] = {"google": {"thought_signature": signature}}
+    return made
 
 
-def _reason(finish: Any) -> str:
+def json_text(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
+        # half a surrogate pair can only be written as an escape
+        return json.dumps(value)
+
+
+def finish_of(candidate: Answer) -> str:
+    finish = candidate.get("finishReason")
+    if finish == "STOP" or not isinstance(finish, str):
+        return "stop"
     if finish in _LENGTH:
         return "length"
     return "content_filter" if finish in _FILTERED else "stop"
 
 
-def _logprobs(result: Any) -> dict[str, Any] | None:
-    if not isinstance(result, Mapping):
+def logprobs_of(result: Any) -> dict[str, Any] | None:
+    if not isinstance(result, dict):
         return None
-    tops = _mappings(result.get("topCandidates"))
+    tops = mappings(result.get("topCandidates"))
     content = []
-    for place, chosen in enumerate(_mappings(result.get("chosenCandidates"))):
-        others = _mappings(tops[place].get("candidates")) if place < len(tops) else []
+    for place, chosen in enumerate(mappings(result.get("chosenCandidates"))):
+        others = mappings(tops[place].get("candidates")) if place < len(tops) else []
         content.append(_token(chosen) | {"top_logprobs": [_token(one) for one in others]})
     return {"content": content, "refusal": None}
 
 
 def _token(candidate: Answer) -> dict[str, Any]:
-    token, probability = _text(candidate.get("token")), candidate.get("logProbability")
+    token, probability = text_in(candidate, "token"), candidate.get("logProbability")
     number = probability if isinstance(probability, int | float) else 0.0
     # half a surrogate pair has no bytes, and is no reason to lose the line
     data = token.encode(errors="replace")
     return {"token": token, "logprob": number, "bytes": list(data)}
 
 
-def _usage(usage: Any) -> dict[str, Any] | None:
-    """``None`` where Gemini says nothing: that is not known, and not nothing."""
-    if not isinstance(usage, Mapping) or not usage:
-        return None
-    given = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
-    spoken, thoughts = _count(usage, "candidatesTokenCount"), _count(usage, "thoughtsTokenCount")
-    total = _count(usage, "totalTokenCount")
-    # in some answers the candidates' tokens have the thoughts in them already
-    made = spoken if thoughts and given + spoken == total else spoken + thoughts
-    return {
-        "prompt_tokens": given,
-        "completion_tokens": made,
-        "total_tokens": total or given + made,
-        "prompt_tokens_details": {
-            "cached_tokens": _count(usage, "cachedContentTokenCount"),
-            "audio_tokens": _of_modality(usage.get("promptTokensDetails"), "AUDIO"),
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": thoughts,
-            "audio_tokens": _of_modality(usage.get("candidatesTokensDetails"), "AUDIO"),
-        },
-    }
+def text_in(value: Answer, name: str) -> str:
+    text = value.get(name)
+    return text if isinstance(text, str) else ""
 
 
-def _of_modality(details: Any, modality: str) -> int:
-    return sum(
-        _count(one, "tokenCount") for one in _mappings(details) if one.get("modality") == modality
-    )
-
-
-def _count(usage: Answer, name: str) -> int:
-    value = usage.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16:
-        return int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and isinstance(value, int) and value > 0 else 0
-
-
-def _unix(time: Any) -> int | None:
-    try:
-        return int(datetime.fromisoformat(time).timestamp())
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _mappings(value: Any) -> list[Answer]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+def mappings(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -3,183 +3,169 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+from batchyard_vertex.translation._config import generation_config
+from batchyard_vertex.translation._digests import encoded, mark_of
+from batchyard_vertex.translation._importer import check_names
+from batchyard_vertex.translation._losses import Loss, Notes, lost
 from batchyard_vertex.translation._messages import Conversation
+from batchyard_vertex.translation._options import Options
+from batchyard_vertex.translation._parts import RESOLUTION
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
-from batchyard_vertex.translation._schemas import gemini_schema
+from batchyard_vertex.translation._rest import without_effect
+from batchyard_vertex.translation._thinking import google_extra
+from batchyard_vertex.translation._tools import tool_fields
+from batchyard_vertex.translation._traits import Traits, traits_of
 
-__all__ = ["gemini_request"]
+__all__ = ["APART", "ARGUMENTS", "Settled", "gemini_request", "settled"]
 
-Body = Mapping[str, Any]
+Body: TypeAlias = Mapping[str, Any]
 
-_NUMBERS = {
-    "temperature": ("temperature", 0, 2),
-    "top_p": ("topP", 0, 1),
-    "presence_penalty": ("presencePenalty", -2, 2),
-    "frequency_penalty": ("frequencyPenalty", -2, 2),
-}
-"""Gemini's names, and OpenAI's bounds (OpenAI API reference, create chat completion)."""
+APART = frozenset({"labels", "messages", "metadata", "model"})
+"""Fields that are not settled: they differ from line to line."""
 
-_INTEGERS = {
-    "n": ("candidateCount", 1, 8),
-    "top_logprobs": ("logprobs", 0, 20),
-    "max_tokens": ("maxOutputTokens", 1, 2**31 - 1),
-    "max_completion_tokens": ("maxOutputTokens", 1, 2**31 - 1),
-}
-
-MOST_STOPS = 4
+ARGUMENTS = "request.contents[].parts[].functionCall.args"
 
 _CARRIED = frozenset(
-    {"model", "messages", "stop", "seed", "logprobs", "response_format", "tools", "tool_choice"}
-)
-_WITHOUT_EFFECT = frozenset(
     {
+        "audio",
+        "extra_body",
+        "frequency_penalty",
+        "function_call",
+        "functions",
+        "google",
+        "include_thoughts",
+        "labels",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
         "metadata",
-        "parallel_tool_calls",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "stream",
-        "stream_options",
-        "user",
+        "modalities",
+        "model",
+        "n",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "safety_settings",
+        "seed",
+        "stop",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+        "web_search_options",
     }
 )
-"""Fields that say nothing of the answer, or nothing that Gemini could be told."""
+_NO_WORD = {
+    "logit_bias": "Gemini's tokens are others.",
+    "parallel_tool_calls": "Gemini calls as many tools as it likes.",
+    "verbosity": "Gemini knows no verbosity.",
+}
+_NOTHING: dict[str, tuple[Any, ...]] = {
+    "logit_bias": ({},),
+    "parallel_tool_calls": (True,),
+    "verbosity": ("medium",),
+}
+"""Values that ask for nothing."""
 
-_MODES = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a body says beside its messages, as it is in many lines of a file.
+
+    ``tail`` is the JSON of ``fields``, to be put into an object after others;
+    ``mark`` is what they are known by when the service echoes them.
+    """
+
+    fields: dict[str, Any]
+    notes: tuple[Loss, ...]
+    tail: bytes
+    mark: bytes
+
+    def with_resolution(self, level: str) -> Settled:
+        config = {**self.fields.get("generationConfig", {}), RESOLUTION: level}
+        return _settled({**self.fields, "generationConfig": config}, self.notes)
 
 
-def gemini_request(body: Body, model: str) -> dict[str, Any]:
+def _settled(fields: dict[str, Any], notes: tuple[Loss, ...]) -> Settled:
+    tail = b"".join(b"," + encoded(name) + b":" + encoded(one) for name, one in fields.items())
+    return Settled(fields, notes, tail, mark_of(fields))
+
+
+def gemini_request(
+    body: Body, model: str, options: Options | None = None, notes: Notes | None = None
+) -> dict[str, Any]:
     """The request for *model*, in Vertex's own name for it.
 
     Raises :class:`LineRefusedError` and :class:`RowRefusedError`.
     """
+    traits = traits_of(model)
+    rest = settled(body, traits, options or Options())
+    given: Notes = [] if notes is None else notes
+    given += rest.notes
+    talk = Conversation(body.get("messages"), traits, given)
+    if talk.resolution:
+        rest = rest.with_resolution(talk.resolution)
+    system = {"systemInstruction": {"parts": talk.system}} if talk.system else {}
+    return {"contents": talk.contents, **system, **rest.fields}
+
+
+def settled(body: Body, traits: Traits, options: Options) -> Settled:
+    """All but the messages."""
+    notes: Notes = []
     for name, value in body.items():
-        known = name in _CARRIED or name in _WITHOUT_EFFECT or name in _NUMBERS or name in _INTEGERS
-        if value is not None and not known:
-            message = f"`{name}` cannot be carried to Vertex AI yet. Remove it."
-            raise LineRefusedError(message, f"body.{name}")
-    talk = Conversation(body.get("messages"), signed="gemini-3" in model)
-    request: dict[str, Any] = {"contents": talk.contents}
-    if talk.system:
-        request["systemInstruction"] = {"parts": talk.system}
-    config = _generation_config(body)
+        if value is None or name in _CARRIED:
+            continue
+        _uncarried(name, value, notes)
+    fields: dict[str, Any] = {}
+    config = generation_config(body, traits, options, notes)
     if config:
-        request["generationConfig"] = config
-    declarations = _declarations(body.get("tools"))
-    if declarations:
-        request["tools"] = [{"functionDeclarations": declarations}]
-    calling = _calling(body.get("tool_choice"), declarations)
-    if calling:
-        request["toolConfig"] = {"functionCallingConfig": calling}
-    return request
+        fields["generationConfig"] = config
+        schema = config.get("responseSchema")
+        if schema is not None:
+            check_names(schema, "request.generationConfig.responseSchema")
+    fields |= tool_fields(body, notes)
+    for tool in fields.get("tools", ()):
+        for declared in tool.get("functionDeclarations", ()):
+            where = "request.tools[].functionDeclarations[].parameters"
+            check_names(declared.get("parameters"), where)
+    safety = _safety(body)
+    if safety:
+        fields["safetySettings"] = safety
+    return _settled(fields, tuple(notes))
 
 
-def _generation_config(body: Body) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    for table, whole in ((_NUMBERS, False), (_INTEGERS, True)):
-        for name, (other, least, most) in table.items():
-            if body.get(name) is not None:
-                config[other] = _bounded(name, body[name], (least, most), whole=whole)
-    seed = body.get("seed")
-    if seed is not None:
-        # Gemini's has 32 bits
-        config["seed"] = _bounded("seed", seed, (-(2**63), 2**63), whole=True) % 2**31
-    stops = _stops(body.get("stop"))
-    if stops:
-        config["stopSequences"] = stops
-    logprobs = body.get("logprobs")
-    if not isinstance(logprobs, bool | None):
-        raise RowRefusedError("`logprobs` is true or false.", "logprobs")
-    if logprobs:
-        config["responseLogprobs"] = True
-    elif "logprobs" in config:
-        raise RowRefusedError("`top_logprobs` needs `logprobs` to be true.", "top_logprobs")
-    return config | _format(body.get("response_format"))
+def _uncarried(name: str, value: Any, notes: Notes) -> None:
+    if name == "stream" and value:
+        message = "A batch cannot stream. Remove `stream`."
+        raise LineRefusedError(message, "body.stream", "streaming_unsupported")
+    if name in {"cached_content", "cachedContent"}:
+        raise LineRefusedError("Vertex AI has no explicit caching in batches.", f"body.{name}")
+    ignored = without_effect(name)
+    if ignored is not None:
+        notes.append(ignored)
+    elif value not in _NOTHING.get(name, ()):
+        notes.append(lost(name, _NO_WORD.get(name, "Vertex AI has no such field.")))
 
 
-def _bounded(name: str, value: Any, bounds: tuple[int, int], *, whole: bool) -> Any:
-    least, most = bounds
-    kind = "a whole number" if whole else "a number"
-    good = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not good:
-        raise RowRefusedError(f"`{name}` is {kind}.", name)
-    if not least <= value <= most:
-        raise RowRefusedError(f"`{name}` is {kind} from {least} to {most}, not {value}.", name)
-    return value
-
-
-def _stops(stop: Any) -> list[str]:
-    stops = [stop] if isinstance(stop, str) else stop or []
-    if not isinstance(stops, list) or not all(isinstance(one, str) and one for one in stops):
-        raise RowRefusedError("`stop` is a text, or an array of texts.", "stop")
-    if len(stops) > MOST_STOPS:
-        raise RowRefusedError(f"`stop` has at most {MOST_STOPS} texts, not {len(stops)}.", "stop")
-    return stops
-
-
-def _format(wanted: Any) -> dict[str, Any]:
-    if wanted is None:
-        return {}
-    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
-    if kind == "text":
-        return {}
-    if kind == "json_object":
-        return {"responseMimeType": "application/json"}
-    if kind != "json_schema":
-        message = f"{kind!r} is no format; formats are text, json_object and json_schema."
-        raise RowRefusedError(message, "response_format.type")
-    definition = wanted.get("json_schema")
-    if not isinstance(definition, Mapping):
-        raise RowRefusedError("`json_schema` has a name and a schema.", "response_format")
-    schema = gemini_schema(definition.get("schema"), "response_format.json_schema.schema")
-    return {"responseMimeType": "application/json", "responseSchema": schema}
-
-
-def _declarations(tools: Any) -> list[dict[str, Any]]:
-    if tools is None:
+def _safety(body: Body) -> list[dict[str, str]]:
+    """Gemini's own, as LiteLLM and Google's compatible endpoint take them."""
+    given = body.get("safety_settings")
+    if given is None:
+        given = google_extra(body).get("safety_settings")
+    if given is None:
         return []
-    if not isinstance(tools, list):
-        raise RowRefusedError("`tools` is an array.", "tools")
-    return [_declaration(tool, f"tools[{number}]") for number, tool in enumerate(tools)]
-
-
-def _declaration(tool: Any, param: str) -> dict[str, Any]:
-    kind = tool.get("type") if isinstance(tool, Mapping) else None
-    function = tool.get("function") if isinstance(tool, Mapping) else None
-    if kind != "function":
-        message = f"Tools of type {kind!r} cannot be carried to Vertex AI yet."
-        raise LineRefusedError(message, f"body.{param}.type")
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise RowRefusedError("A tool names its function.", f"{param}.function.name")
-    declared: dict[str, Any] = {"name": function["name"]}
-    if isinstance(function.get("description"), str) and function["description"]:
-        declared["description"] = function["description"]
-    if function.get("parameters") is not None:
-        schema = gemini_schema(function["parameters"], f"{param}.function.parameters")
-        if "properties" in schema:
-            declared["parameters"] = schema
-        elif schema.get("type", "OBJECT") != "OBJECT":
-            message = "A function's parameters are an object."
-            raise RowRefusedError(message, f"{param}.function.parameters")
-    return declared
-
-
-def _calling(choice: Any, declarations: list[dict[str, Any]]) -> dict[str, Any]:
-    if choice is None or not declarations:
-        return {}
-    if isinstance(choice, str) and choice in _MODES:
-        return {"mode": _MODES[choice]}
-    kind = choice.get("type") if isinstance(choice, Mapping) else None
-    if kind == "function" and isinstance(choice.get("function"), Mapping):
-        name = choice["function"].get("name")
-        if name in {one["name"] for one in declarations}:
-            return {"mode": "ANY", "allowedFunctionNames": [name]}
-        raise RowRefusedError(f"`tool_choice` names {name!r}, which is no tool.", "tool_choice")
-    if kind == "allowed_tools":
-        message = "`tool_choice` of type 'allowed_tools' cannot be carried to Vertex AI yet."
-        raise LineRefusedError(message, "body.tool_choice")
-    raise RowRefusedError("`tool_choice` is none, auto, required or a function.", "tool_choice")
+    settings = []
+    for number, one in enumerate(given if isinstance(given, list) else [given]):
+        pair = (one.get("category"), one.get("threshold")) if isinstance(one, Mapping) else ()
+        if len(pair) != 2 or not all(isinstance(text, str) and text for text in pair):
+            message = "A safety setting has a category and a threshold."
+            raise RowRefusedError(message, f"safety_settings[{number}]")
+        settings.append({"category": str(pair[0]), "threshold": str(pair[1])})
+    return settings

@@ -13,11 +13,11 @@ from batchyard.effects import Blocking, Sleep, Stream
 from batchyard.errors import MalformedReplyError, NotFinishedError
 from batchyard.lines import MAX_RESULT_LINE
 from batchyard_vertex._names import Places, ResultId
+from batchyard_vertex.storage import Bucket
 from batchyard_vertex.translation._row_ids import RowIds
 from batchyard_vertex.translation._rows import Rows
-from batchyard_vertex.storage import Bucket
 
-__all__ = ["Ended", "result_lines"]
+__all__ = ["Ended", "result_lines", "whole"]
 
 BLOCK = 256 * 1024
 """Bytes of rows that are translated together, so that a trip to a thread is worth it."""
@@ -26,7 +26,8 @@ LINES = 500
 """Lines written together."""
 
 LATE = (1.0, 2.0, 4.0)
-"""Seconds to wait for objects that are not listed yet when the job says it has ended."""
+"""Seconds to wait for objects that are not listed yet when the job says it has succeeded, while
+rows are missing."""
 
 _SHARDS = ("predictions", "prediction.results")
 
@@ -62,15 +63,32 @@ async def result_lines(
 ) -> Stream[bytes]:
     """The output or the error file, as OpenAI would have written it."""
     ended.check()
-    ids = RowIds(await _whole(bucket.content(places.ids(ended.input))))
+    ids = RowIds(await whole(bucket.content(places.ids(ended.input))))
     rows = Rows(ids, result.role, result.job)
+    try:
+        async with aclosing(_of(rows, bucket, ended)) as pieces:
+            async for piece in pieces:
+                yield piece
+    finally:
+        rows.close()
+
+
+async def _of(rows: Rows, bucket: Bucket, ended: Ended) -> Stream[bytes]:
     async with aclosing(_in_blocks(rows.left_out())) as blocks:
         async for block in blocks:
             yield block
-    for name in await _shards(bucket, ended):
-        async with aclosing(_translated(bucket.content(name), rows)) as pieces:
-            async for piece in pieces:
-                yield piece
+    read: set[str] = set()
+    # only of a job that succeeded is it certain that there is a row for each line
+    for wait in (*(LATE if ended.status == "completed" else ()), None):
+        for name in await _shards(bucket, ended):
+            if name not in read:
+                read.add(name)
+                async with aclosing(_translated(bucket.content(name), rows)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+        if rows.complete or wait is None:
+            break
+        await Sleep(wait)
     async with aclosing(_in_blocks(rows.never_run(ended.status))) as blocks:
         async for block in blocks:
             yield block
@@ -79,15 +97,8 @@ async def result_lines(
 async def _shards(bucket: Bucket, ended: Ended) -> list[str]:
     if ended.output is None:
         return []
-    # only of a job that succeeded is it certain that there are some
-    for wait in (*(LATE if ended.status == "completed" else ()), None):
-        async with aclosing(bucket.walk(f"{ended.output.rstrip('/')}/")) as found:
-            names = [one.name async for one in found]
-        shards = [one for one in names if _is_shard(one)]
-        if shards or wait is None:
-            return shards
-        await Sleep(wait)
-    return []
+    async with aclosing(bucket.walk(f"{ended.output.rstrip('/')}/")) as found:
+        return [one.name async for one in found if _is_shard(one.name)]
 
 
 def _is_shard(name: str) -> bool:
@@ -120,7 +131,8 @@ async def _in_blocks(lines: Iterator[bytes]) -> Stream[bytes]:
         yield made
 
 
-async def _whole(content: Stream[bytes]) -> bytes:
+async def whole(content: Stream[bytes]) -> bytes:
+    """Of what is small, or has to be in memory."""
     data = bytearray()
     async with aclosing(content):
         async for piece in content:

@@ -1,23 +1,38 @@
-"""Ids of rows, and the map from them to what the user called the lines."""
+"""Ids of rows, and the map from them to what the user called the lines.
+
+The map's first line tells what the lines were.  The others have the id of a
+line each, what its requests are known by, and what else is to be remembered.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from batchyard.errors import MalformedReplyError
 
-__all__ = ["Entry", "RowIds", "row_id", "row_number"]
+__all__ = ["Entry", "Head", "Place", "RowIds", "entry_of", "part_id", "place_of", "row_id"]
 
-_ROW = re.compile(r"by-(\d{1,9})")
+_ROW = re.compile(r"by-(\d{1,9})(?:-(\d{1,6}))?")
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+
+
+class Place(NamedTuple):
+    """Whose a row is: the number of the line, from 1, and which of its requests, from 0."""
+
+    number: int
+    part: int = 0
 
 
 def row_id(number: int) -> str:
-    """The id of the request with that number, from 1.
+    """The id of a line's request.
 
     It is a label's value, so it is short and has small letters only, and it looks
     like a text: the importer makes a number of ``000001``.
@@ -25,21 +40,56 @@ def row_id(number: int) -> str:
     return f"by-{number}"
 
 
-def row_number(text: Any) -> int | None:
+def part_id(row: str, part: int) -> str:
+    """Of one of several."""
+    return f"{row}-{part}"
+
+
+def place_of(text: Any) -> Place | None:
     found = _ROW.fullmatch(text) if isinstance(text, str) else None
-    return int(found[1]) if found else None
+    return Place(int(found[1]), int(found[2] or 0)) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What all lines of a file have in common.
+
+    ``dialect`` is how they were written, ``model`` what they ask for.
+    """
+
+    dialect: str = "gemini"
+    model: str = ""
+
+    def encoded(self) -> bytes:
+        return _encode({"dialect": self.dialect, "model": self.model}) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the map: the user's id and, if the line was left out, why."""
+    """One line of the map: the user's id, and what is to be remembered of the line.
+
+    ``digests`` has one for each of its requests.  ``about`` has ``error`` if the
+    line was left out, and why.
+    """
 
     custom_id: str
-    error: dict[str, Any] | None = None
+    digests: tuple[bytes, ...] = ()
+    about: Mapping[str, Any] | None = None
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        error = (self.about or {}).get("error")
+        return error if isinstance(error, dict) else None
 
     def encoded(self) -> bytes:
-        value = self.custom_id if self.error is None else [self.custom_id, self.error]
-        return json.dumps(value).encode() + b"\n"
+        known = b"".join(self.digests).hex()
+        value = [self.custom_id, known, *([self.about] if self.about else [])]
+        return _encode(value) + b"\n"
+
+
+def entry_of(custom_id: str, digest: bytes) -> bytes:
+    """The map's line of a line with one request and nothing to remember: most are such."""
+    return b'[%b,"%b"]\n' % (_encode(custom_id), digest.hex().encode())
 
 
 class RowIds:
@@ -47,8 +97,11 @@ class RowIds:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._starts = array("Q", [0])
-        end = data.find(b"\n")
+        self._known: dict[bytes, list[Place]] | None = None
+        end = data.find(b"\n") + 1 if data[:1] == b"{" else 0
+        self.head = _head(data[:end]) if end else Head()
+        self._starts = array("Q", [end])
+        end = data.find(b"\n", end)
         while end >= 0:
             self._starts.append(end + 1)
             end = data.find(b"\n", end + 1)
@@ -57,7 +110,7 @@ class RowIds:
         return len(self._starts) - 1
 
     def entry(self, number: int) -> Entry | None:
-        """What the request with that number, from 1, was called."""
+        """What the line with that number, from 1, was called."""
         if not 1 <= number <= len(self):
             return None
         return _entry(self._data[self._starts[number - 1] : self._starts[number]])
@@ -66,14 +119,43 @@ class RowIds:
         for number in range(1, len(self) + 1):
             yield number, _entry(self._data[self._starts[number - 1] : self._starts[number]])
 
+    def take(self, digest: bytes) -> Place | None:
+        """Whose a request with that digest is; of lines that are the same, each once.
+
+        The map by digests is made when it is first needed: services echo ids.
+        """
+        if self._known is None:
+            self._known = {}
+            for number, entry in self.entries():
+                for part, one in enumerate(entry.digests):
+                    self._known.setdefault(one, []).append(Place(number, part))
+            for places in self._known.values():
+                places.reverse()
+        places = self._known.get(digest)
+        if not places:
+            return None
+        return places.pop() if len(places) > 1 else places[0]
+
+
+def _head(line: bytes) -> Head:
+    try:
+        value = _decode(line)
+        return Head(str(value["dialect"]), str(value["model"]))
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise MalformedReplyError("the map of ids in the bucket is damaged") from None
+
 
 def _entry(line: bytes) -> Entry:
     try:
-        value = json.loads(line)
-    except ValueError:
-        value = None
-    if isinstance(value, str):
-        return Entry(value)
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
-        return Entry(value[0], value[1] if isinstance(value[1], dict) else {})
-    raise MalformedReplyError("the map of ids in the bucket is damaged")
+        custom_id, known, *about = _decode(line)
+        digests = bytes.fromhex(known)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, TypeError):
+        raise MalformedReplyError("the map of ids in the bucket is damaged") from None
+    if not isinstance(custom_id, str):
+        raise MalformedReplyError("the map of ids in the bucket is damaged")
+    size = len(digests) // 8
+    return Entry(
+        custom_id,
+        tuple(digests[8 * part : 8 * part + 8] for part in range(size)),
+        about[0] if about and isinstance(about[0], dict) else None,
+    )

@@ -3,56 +3,107 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
 from batchyard.lines import MAX_RESULT_LINE, split
-from batchyard_vertex.translation._answers import block_reason, chat_completion
-from batchyard_vertex.translation._input_file import LABEL, SIBLING
 from batchyard_vertex._names import JobId, Role
-from batchyard_vertex.translation._row_ids import RowIds, row_number
+from batchyard_vertex.translation._answers import About, block_reason, chat_completion, text_in
+from batchyard_vertex.translation._claude_answers import claude_completion
+from batchyard_vertex.translation._dialects import LABEL
+from batchyard_vertex.translation._digests import digest_of
+from batchyard_vertex.translation._failures import error_body, failure_of, refusal
+from batchyard_vertex.translation._response_objects import response_object
+from batchyard_vertex.translation._row_ids import Entry, Place, RowIds, place_of
+from batchyard_vertex.translation._vectors import Join, Vector, vector_in
 
 __all__ = ["Rows"]
-
-_PHRASES = {status.phrase.lower(): int(status) for status in HTTPStatus}
-_PREFIX = re.compile(r"([A-Za-z][A-Za-z' -]{2,40}):")
-_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 _NEVER_RUN = {
     "cancelled": ("batch_cancelled", "This request was not executed: the batch was cancelled."),
     "expired": ("batch_expired", "This request was not executed: the batch expired."),
 }
 
+Read: TypeAlias = Callable[[dict[str, Any], About], dict[str, Any]]
+
+_READERS: dict[str, Read] = {
+    "claude": claude_completion,
+    "gemini": chat_completion,
+    "native": lambda answer, about: {"modelVersion": about.model, **answer},
+    "open": lambda answer, about: {"model": about.model, **answer},
+    "responses": response_object,
+}
+_OF_GEMINI = frozenset({"gemini", "native", "responses"})
+
+
+class _Echo(msgspec.Struct, gc=False):
+    """Of the request, which is as long as the answer, the labels are all that is read."""
+
+    labels: Any = None
+
+
+class _Row(msgspec.Struct, gc=False):
+    status: Any = None
+    custom_id: Any = None
+    key: Any = None
+    request: _Echo | None = None
+    response: Any = None
+    processed_time: Any = None
+    predictions: Any = None
+
+
+_decode = msgspec.json.Decoder(_Row).decode
+
 
 class Rows:
-    """Writes one of a job's two files.  Plain and blocking."""
+    """Writes one of a job's two files.  Plain and blocking; to be closed."""
 
     def __init__(self, ids: RowIds, role: Role, job: JobId) -> None:
         self._ids = ids
         self._role = role
         self._job = job
+        self._model = ids.head.model.rpartition("/")[2]
+        self._dialect = ids.head.dialect
+        self._read = _READERS.get(self._dialect)
+        self._join = Join(self._model) if self._read is None else None
         self._seen = bytearray(len(ids) + 1)
+        self._left = len(ids)
+
+    def close(self) -> None:
+        if self._join is not None:
+            self._join.close()
+
+    @property
+    def complete(self) -> bool:
+        """Whether there has been a row for every line that was sent."""
+        return self._left <= 0
 
     def translated(self, block: bytes) -> bytes:
         """The lines of this file among some whole rows."""
         lines = (self._line(data) for _, _, data in split((block,), MAX_RESULT_LINE))
-        return b"".join(line for line in lines if line)
+        return b"".join([line for line in lines if line])
 
     def left_out(self) -> Iterator[bytes]:
         """The lines that the service never got, because they were wrong."""
         for number, entry in self._ids.entries():
-            if entry.error is None:
+            error = entry.error
+            if error is None:
                 continue
-            self._seen[number] = 1
+            self._mark(number)
             if self._role == "error":
-                yield self._written(number, entry.custom_id, _refusal(400, entry.error))
+                yield self._written(number, entry.custom_id, refusal(400, error))
 
     def never_run(self, status: str | None) -> Iterator[bytes]:
-        """The lines without a row, of a job that was cancelled or has expired."""
+        """The lines of which something never came, and those without any row of a job cut short."""
+        for number in self._join.waiting if self._join is not None else ():
+            entry = self._ids.entry(number)
+            if entry is not None and self._join is not None:
+                self._mark(number)
+                told = self._join.told(number, len(entry.digests))
+                if self._role == "error":
+                    yield self._written(number, entry.custom_id, told)
         reason = _NEVER_RUN.get(status or "")
         if reason is None or self._role != "error":
             return
@@ -61,27 +112,67 @@ class Rows:
             if not self._seen[number]:
                 yield self._written(number, entry.custom_id, None, error)
 
+    def _mark(self, number: int) -> None:
+        if number < len(self._seen) and not self._seen[number]:
+            self._seen[number] = 1
+            self._left -= 1
+
     def _line(self, data: bytes | None) -> bytes:
         if data is not None and not data.strip():
             return b""
-        try:
-            row = msgspec.json.decode(data or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            row = _loaded(data)
-        if not isinstance(row, dict):
+        row = _row_in(data)
+        if row is None:
             return self._lost("A row of the output cannot be read.")
-        number = _number_of(row)
-        if number is None:
+        place = _place_in(row) or self._ids.take(self._digest(data or b""))
+        if place is None:
             return self._lost("A row of the output does not say whose it is.")
-        if number < len(self._seen):
-            self._seen[number] = 1
-        response = _response(row, f"{self._job.number}-{number}")
-        role = "output" if response["status_code"] == 200 else "error"
-        if role != self._role:
+        entry = self._ids.entry(place.number)
+        about = About(f"{self._job.number}-{place.number}", row.processed_time, self._model)
+        if self._join is not None:
+            response = self._joined(self._join, row, place, entry)
+            if response is None:
+                return b""
+        else:
+            response = self._response(row, about)
+        self._mark(place.number)
+        if (response["status_code"] == 200) != (self._role == "output"):
             return b""
-        entry = self._ids.entry(number)
         # of a row that nobody asked for, its own id is all there is
-        return self._written(number, entry.custom_id if entry else f"by-{number}", response)
+        custom_id = entry.custom_id if entry else f"by-{place.number}"
+        return self._written(place.number, custom_id, response)
+
+    def _digest(self, data: bytes) -> bytes:
+        """What the echoed request is known by."""
+        row = _loaded(data)
+        echoed = row.get("instance") if self._dialect == "predictions" else row.get("request")
+        if isinstance(echoed, str):
+            echoed = {"content": echoed}
+        return digest_of(echoed) if isinstance(echoed, dict) else b""
+
+    def _response(self, row: _Row, about: About) -> dict[str, Any]:
+        """What the endpoint would have answered."""
+        failure = _failure_in(row)
+        if failure is not None:
+            return failure
+        answer = row.response
+        if self._dialect in _OF_GEMINI and not answer.get("candidates"):
+            return _unanswered(answer)
+        body = self._read(answer, about) if self._read is not None else answer
+        return {"status_code": 200, "request_id": text_in(body, "id"), "body": body}
+
+    def _joined(
+        self, join: Join, row: _Row, place: Place, entry: Entry | None
+    ) -> dict[str, Any] | None:
+        failure, vector = None, None
+        if not _status_of(row):
+            predictions = row.predictions if isinstance(row.predictions, list) else []
+            vector = vector_in(predictions[0] if predictions else row.response)
+        if vector is None:
+            failure = _failure_in(row) or refusal(502, error_body(502, "The row has no vector."))
+        size = len(entry.digests) if entry else 1
+        found: Vector | dict[str, Any] = vector if vector is not None else failure or {}
+        as_base64 = bool(entry and (entry.about or {}).get("base64"))
+        return join.add(place, size, found, as_base64=as_base64)
 
     def _lost(self, message: str) -> bytes:
         """A row that belongs to no line is told of where failures are, once."""
@@ -102,66 +193,61 @@ class Rows:
             "response": response,
             "error": error,
         }
-        return json.dumps(line).encode() + b"\n"
+        try:
+            return msgspec.json.encode(line) + b"\n"
+        except (UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
+            # half a surrogate pair can only be written as an escape
+            return json.dumps(line).encode() + b"\n"
 
 
-def _loaded(data: bytes | None) -> Any:
-    """What msgspec refuses, such as half of a surrogate pair."""
+def _row_in(data: bytes | None) -> _Row | None:
     try:
-        return json.loads(data or b"")
-    except (ValueError, RecursionError):
+        return _decode(data or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        row = _loaded(data or b"")
+    if not row:
         return None
-
-
-def _number_of(row: Mapping[str, Any]) -> int | None:
-    """From the label, which is always echoed, else from the key beside the request."""
     request = row.get("request")
-    labels = request.get("labels") if isinstance(request, Mapping) else None
-    label = labels.get(LABEL) if isinstance(labels, Mapping) else None
-    found = row_number(label)
-    return found if found is not None else row_number(row.get(SIBLING))
+    echo = _Echo(request.get("labels")) if isinstance(request, dict) else None
+    known = {name: row.get(name) for name in _Row.__struct_fields__ if name != "request"}
+    return _Row(request=echo, **known)
 
 
-def _response(row: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What the endpoint would have answered."""
-    status, answer = row.get("status"), row.get("response")
-    if isinstance(status, str) and status.strip():
-        return _refusal(*_failure(status))
-    if not isinstance(answer, Mapping) or not answer:
-        return _refusal(502, _error(502, "The service gave neither an answer nor a reason."))
-    reason = block_reason(answer)
-    if not answer.get("candidates"):
-        message = f"The prompt was blocked ({reason})." if reason else "The answer is empty."
-        code = "content_filter" if reason else "empty_response"
-        return _refusal(400 if reason else 502, _error(400 if reason else 502, message, code))
-    body = chat_completion(answer, name, row.get("processed_time"))
-    return {"status_code": 200, "request_id": body["id"], "body": body}
-
-
-def _refusal(status: int, error: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status_code": status, "request_id": "", "body": {"error": error}}
-
-
-def _failure(status: str) -> tuple[int, dict[str, Any]]:
-    """``Bad Request: {"error": {…}}``, or a text of any kind."""
-    prefix = _PREFIX.match(status)
-    http = _PHRASES.get(prefix[1].lower(), 500) if prefix else 500
+def _loaded(data: bytes) -> dict[str, Any]:
+    """What msgspec refuses too, such as half of a surrogate pair; empty for no object."""
     try:
-        error = json.loads(status[status.index("{") :])["error"]
-        message = error["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return http, _error(http, status)
-    number, name = error.get("code"), error.get("status")
-    if isinstance(number, int) and 400 <= number < 600:
-        http = number
-    return http, _error(http, str(message), name if isinstance(name, str) else None)
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def _error(status: int, message: str, code: str | None = None) -> dict[str, Any]:
-    usual = "server_error" if status >= 500 else "invalid_request_error"
-    return {
-        "message": message,
-        "type": _TYPES.get(status, usual),
-        "param": None,
-        "code": code,
-    }
+def _place_in(row: _Row) -> Place | None:
+    """From the label, which is always echoed, else from the keys beside the request."""
+    labels = row.request.labels if row.request is not None else None
+    label = labels.get(LABEL) if isinstance(labels, dict) else None
+    return place_of(label) or place_of(row.custom_id) or place_of(row.key)
+
+
+def _status_of(row: _Row) -> str:
+    return row.status.strip() if isinstance(row.status, str) else ""
+
+
+def _failure_in(row: _Row) -> dict[str, Any] | None:
+    status = _status_of(row)
+    if status:
+        return failure_of(status)
+    if not isinstance(row.response, dict) or not row.response:
+        message = "The service gave neither an answer nor a reason."
+        return refusal(502, error_body(502, message))
+    return None
+
+
+def _unanswered(answer: Mapping[str, Any]) -> dict[str, Any]:
+    reason = block_reason(answer)
+    if reason is None:
+        return refusal(502, error_body(502, "The answer is empty.", "empty_response"))
+    feedback = answer["promptFeedback"]
+    told = text_in(feedback, "blockReasonMessage")
+    message = f"The prompt was blocked ({reason})." + (f" {told}" if told else "")
+    return refusal(400, error_body(400, message, "content_filter"))
