@@ -433,16 +433,6 @@ def test_a_service_that_stays_down_is_an_error_with_its_status(service: Service)
     service.run(body)
 
 
-def test_an_account_is_checked_part_by_part(service: Service) -> None:
-    async def body(client: Any) -> list[str]:
-        return [f"{one.check} {one.level}" for one in await settled(client.check())]
-
-    assert service.run(body) == ["credentials ok", "bucket ok", "jobs ok"]
-    assert service.run(body, bucket="not-there") == ["credentials ok", "bucket error"]
-    service.emulator.faults.add("POST /token 403")
-    assert service.run(body) == ["credentials error"]
-
-
 def test_litellms_functions_work_under_litellms_name(
     colour: str, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

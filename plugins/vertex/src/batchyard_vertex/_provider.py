@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import ClassVar
 
 from batchyard.effects import Stream
 from batchyard.hookspecs import hookimpl
+from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
     BatchRequest,
@@ -21,15 +22,16 @@ from batchyard.models import (
     Page,
     PageRequest,
     Ref,
+    Usage,
 )
+from batchyard.steps import openai_wire
 from batchyard_vertex import _batches, _check, _files
-from batchyard_vertex._jobs import ENDPOINTS
 from batchyard_vertex._names import Places, ResultId, parse_file_id
 from batchyard_vertex._settings import Settings as VertexSettings
 from batchyard_vertex._wire import Wire
 from batchyard_vertex.auth import Credentials
 from batchyard_vertex.storage import Bucket
-from batchyard_vertex.translation import result_lines
+from batchyard_vertex.translation import ENDPOINTS, result_lines, usage_reader
 
 __all__ = ["Vertex"]
 
@@ -126,6 +128,11 @@ class Vertex:
         return await _batches.find_batch(self._wire(call), self._places, marker, input_file, since)
 
     @hookimpl
+    def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:
+        """Of Gemini's own answers, or of those that were translated."""
+        return usage_reader(endpoint) or openai_wire.usage_reader(endpoint)
+
+    @hookimpl
     def billing(self, model: str | None, requested: str | None) -> Billing:
         """What results name, or Vertex's name of what lines asked for, where the jobs are."""
         settings = self._settings
@@ -134,9 +141,9 @@ class Vertex:
 
     @hookimpl
     def limits(self, endpoint: str | None, model: str | None) -> Limits:
-        """200,000 requests and 1 GB a file (Vertex AI, batch inference with Gemini)."""
+        """What a file may have (Vertex AI, batch inference; batch embeddings)."""
         return Limits(
-            max_lines=self._settings.max_lines,
+            max_lines=self._settings.most_lines(endpoint),
             max_bytes=self._settings.max_bytes,
             endpoints=tuple(ENDPOINTS),
         )

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
     field_validator,
     model_validator,
 )
+
+from batchyard_vertex._translation_settings import TranslationSettings
 
 __all__ = ["GOOGLES", "Settings"]
 
@@ -26,6 +27,9 @@ GOOGLES = "googleapis.com"
 
 QUARTER = 256 * 1024
 """Chunks of a resumable upload are multiples of this (Cloud Storage, resumable uploads)."""
+
+MOST = 200_000
+MOST_EMBEDDINGS = 1_000_000
 
 _LARGEST_KEY = 64 * 1024
 """Characters that a key has, at most."""
@@ -57,7 +61,7 @@ OTHER_NAMES = {
 """LiteLLM's names for settings."""
 
 
-class Settings(BaseModel):
+class Settings(TranslationSettings):
     """Settings of an account.  ``bucket`` may be written ``bucket/prefix``, ``gs://`` or not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -99,7 +103,11 @@ class Settings(BaseModel):
     timeout: float = Field(default=600.0, gt=0, description="seconds without progress")
     create_timeout: float = Field(default=60.0, gt=0, description="seconds a create may take")
     chunk_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="bytes sent at a time")
-    max_lines: int | None = Field(default=200_000, gt=0, description="requests in one file")
+    max_lines: int | None = Field(
+        default=None,
+        gt=0,
+        description="requests in one file, in place of 200,000 and, of embeddings, 1,000,000",
+    )
     max_bytes: int | None = Field(default=1_000_000_000, gt=0, description="bytes in one file")
 
     @model_validator(mode="before")
@@ -190,6 +198,11 @@ class Settings(BaseModel):
         """Where projects are described.  What stands in for the jobs stands in for this too."""
         usual = self.base_url or f"https://cloudresourcemanager.{self.universe_domain}"
         return self.resource_manager_url or usual
+
+    def most_lines(self, endpoint: str | None) -> int:
+        """Requests that a file may have (Vertex AI, batch inference; batch embeddings)."""
+        usual = MOST if endpoint not in {None, "/v1/embeddings"} else MOST_EMBEDDINGS
+        return self.max_lines or usual
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings | None:

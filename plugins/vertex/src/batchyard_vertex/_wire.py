@@ -94,6 +94,10 @@ class Wire:
 
         return await retrying(attempt, self.backoff)
 
+    async def ask(self, model: type[M], url: str, body: Mapping[str, Any]) -> M:
+        """POST a question, which may be asked again."""
+        return await retrying(lambda: self.post(model, url, body), self.backoff)
+
     async def post(self, model: type[M], url: str, body: Mapping[str, Any]) -> M:
         """POST, once."""
         content = json_body(body)

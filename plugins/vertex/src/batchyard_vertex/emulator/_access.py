@@ -32,6 +32,10 @@ class Access:
     def allow(self, *permissions: str) -> None:
         self._denied.difference_update(permissions)
 
+    @property
+    def denied(self) -> frozenset[str]:
+        return frozenset(self._denied)
+
     def held(self, permissions: Iterable[str]) -> list[str]:
         """Those of *permissions* that the caller has."""
         return [one for one in permissions if one not in self._denied]

@@ -62,7 +62,7 @@ QUIRKS = (
 )
 
 _TOGETHER = (
-    *("shards=5", "shard-names", "empty-shard", "late-objects=3", "late-shard=5", "error-stats"),
+    *("shards=5", "shard-names", "empty-shard", "late-objects=2", "late-shard=3", "error-stats"),
     *("no-sibling-echo", "no-model-version", "no-total", "flaky-rows=50", "citations", "queued"),
     *("unknown-states", "paused", "partial-state", "unknown-incomplete", "string-uris"),
     *("model-rewritten", "foreign-jobs", "duplicate-rows=2", "torn-rows", "expires-as-text"),
