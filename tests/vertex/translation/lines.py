@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from batchyard.emulators import FileStore
 from batchyard.steps import BytesSource
 from batchyard_vertex._names import JobId, Role
 from batchyard_vertex.emulator._importer import imported
@@ -12,7 +13,6 @@ from batchyard_vertex.translation import Options, Translated, translated
 from batchyard_vertex.translation._losses import Notes
 from batchyard_vertex.translation._row_ids import RowIds
 from batchyard_vertex.translation._rows import Rows
-from batchyard.emulators import FileStore
 
 Line = dict[str, Any]
 

@@ -172,7 +172,7 @@ def _tools(body: Body) -> dict[str, Any]:
     return {"tools": declared, **_choice(body)}
 
 
-_EMPTY = {"type": "object", "properties": {}}
+_EMPTY = {"type": "object"}
 
 
 def _choice(body: Body) -> dict[str, Any]:
@@ -231,6 +231,8 @@ def _calls(calls: Any, param: str) -> list[Part]:
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             raise RowRefusedError("A tool call names a function.", where)
+        if not isinstance(call.get("id"), str):
+            raise RowRefusedError("A tool call has an id.", where)
         given = json_object(function.get("arguments"), f"{where}.arguments")
         block = {"type": "tool_use", "id": call.get("id"), "name": function["name"], "input": given}
         blocks.append(block)
