@@ -314,7 +314,8 @@ TOKEN = Exchange(
 JOB = Exchange(f"GET .*{JOBS}/{NUMBER}$", answer(job()))
 ENDED_JOB = Exchange(f"GET .*{JOBS}/{NUMBER}$", answer(job(**ENDED)))
 READ_IDS = Exchange(
-    f"GET .*{quoted(f'batchyard/data/{FILE_ID}/ids.jsonl')}[?]alt=media$", media(IDS + b'["b","fee83e9dd2c190be"]\n')
+    f"GET .*{quoted(f'batchyard/data/{FILE_ID}/ids.jsonl')}[?]alt=media$",
+    media(IDS + b'["b","fee83e9dd2c190be"]\n'),
 )
 SHARDS = Exchange(
     "GET .*/storage/v1/b/my-bucket/o[?]prefix=batchyard%2Fjobs%2F",

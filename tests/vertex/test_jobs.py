@@ -164,7 +164,7 @@ def test_an_import_that_fails_says_what_the_importer_takes(service: Service) -> 
         name = next(one for one in service.object_names() if f"{file.id}/input" in one)
         stored = service.emulator.objects.get(place, name)
         writer = service.emulator.store.writer()
-        bad = {"request": {"contents": [], "tools": [{"googleSearch": {}}]}}
+        bad: dict[str, Any] = {"request": {"contents": [], "tools": [{"googleSearch": {}}]}}
         writer.write(stored.blob.path.read_bytes() + json.dumps(bad).encode())
         service.emulator.objects.put(place, name, writer.commit(), at=service.clock.now())
         done: Batch = client.batches.wait(client.batches.create(file, CHAT))

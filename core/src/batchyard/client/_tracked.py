@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from batchyard.client._join import in_blocks
 from batchyard.client._options import check_call
+from batchyard.client._plans import fetched
 from batchyard.client._results import Completeness, Result, decoded_input
 from batchyard.client._waiting import watch
 from batchyard.errors import ConfigError, InputError, NotFinishedError
@@ -89,8 +90,10 @@ async def create_file(
     filename: str | None,
     expires_after: ExpiresAfter | None,
 ) -> FileObject:
-    source, name = await asyncio.to_thread(named_source, file)
     ledger = await desk.ledger()
+    served = ledger.parts.accounts.get()
+    content = await served.run(fetched(served.account, served.call("read a file"), file))
+    source, name = await asyncio.to_thread(named_source, content)
     return await ledger.create_file(
         source, filename or name, purpose, expires_after=expires_after, who=desk.who
     )

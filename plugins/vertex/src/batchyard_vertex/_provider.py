@@ -26,6 +26,7 @@ from batchyard.models import (
 )
 from batchyard.steps import openai_wire
 from batchyard_vertex import _batches, _check, _files
+from batchyard_vertex._elsewhere import described, lines_of, parse_uri
 from batchyard_vertex._names import Places, ResultId, parse_file_id
 from batchyard_vertex._settings import Settings as VertexSettings
 from batchyard_vertex._wire import Wire
@@ -62,6 +63,9 @@ class Vertex:
     @hookimpl
     async def retrieve_file(self, call: Call, file: Ref) -> FileObject:
         """Of results, the size is not known: they are translated as they are read."""
+        there = parse_uri(file.id, self._settings)
+        if there is not None:
+            return await described(self._wire(call), there)
         known = parse_file_id(file.id)
         if isinstance(known, str):
             return await _files.retrieve_input(self._wire(call), self._places, known)
@@ -89,17 +93,22 @@ class Vertex:
 
     @hookimpl
     async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
-        known = parse_file_id(file.id)
-        wire = self._wire(call)
-        bucket = Bucket(wire)
-        if isinstance(known, ResultId):
-            ended = await _batches.ended_job(wire, self._places, file, known)
-            content = result_lines(bucket, self._places, known, ended)
-        else:
-            content = bucket.content(self._places.original(known))
+        """The lines of a file or, where the account may read it, of an object by its address."""
+        content = await self._content(self._wire(call), file)
         async with aclosing(content):
             async for piece in content:
                 yield piece
+
+    async def _content(self, wire: Wire, file: Ref) -> Stream[bytes]:
+        there = parse_uri(file.id, self._settings)
+        if there is not None:
+            return lines_of(wire, there)
+        known = parse_file_id(file.id)
+        bucket = Bucket(wire)
+        if isinstance(known, ResultId):
+            ended = await _batches.ended_job(wire, self._places, file, known)
+            return result_lines(bucket, self._places, known, ended)
+        return bucket.content(self._places.original(known))
 
     @hookimpl
     async def create_batch(self, call: Call, batch: BatchRequest) -> Batch:

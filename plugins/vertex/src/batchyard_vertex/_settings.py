@@ -81,6 +81,10 @@ class Settings(TranslationSettings):
         description="a bucket of Cloud Storage; variable GCS_BUCKET_NAME",
     )
     prefix: str = Field(default="batchyard", description="the folder in the bucket")
+    readable: tuple[str, ...] = Field(
+        default=(),
+        description="buckets or folders (gs://…) that files may be read from in place",
+    )
     credentials: SecretStr | None = Field(
         validation_alias=AliasChoices("credentials", "vertex_credentials"),
         default=None,
@@ -140,6 +144,16 @@ class Settings(TranslationSettings):
         if not _BUCKET.fullmatch(bucket):
             raise ValueError("not the name of a bucket")
         return bucket
+
+    @field_validator("readable")
+    @classmethod
+    def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        for place in places:
+            bucket, _, folder = place.removeprefix("gs://").partition("/")
+            wrong = not place.startswith("gs://") or not _BUCKET.fullmatch(bucket)
+            if wrong or ".." in folder.split("/"):
+                raise ValueError("a readable place is written gs://bucket or gs://bucket/folder")
+        return places
 
     @field_validator("prefix")
     @classmethod

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from batchyard.effects import Blocking, Expiring, Plan, Reply, Request, Shared
 from batchyard.errors import BatchyardError, MalformedReplyError
@@ -72,14 +74,15 @@ class Credentials:
     def _attempt(self, secret: str, received: tuple[Reply, ...]) -> Request | Expiring[Access]:
         """A token made of the replies, or the request whose reply is lacking."""
         transport = Transport(received)
+        info = information(secret)
         try:
-            credentials = loaded(information(secret), self._settings, transport)
+            credentials = loaded(info, self._settings, transport)
             try:
                 credentials.refresh(transport)
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise _no_token() from None
         except WantedError as wanted:
-            return self._redirected(wanted.request)
+            return self._redirected(wanted.request, info)
         except google("exceptions").GoogleAuthError as error:
             if isinstance(error, google("exceptions").RefreshError):
                 raise _no_token() from None
@@ -87,10 +90,15 @@ class Credentials:
             raise unusable(type(error).__name__) from None
         return _expiring(credentials)
 
-    def _redirected(self, request: Request) -> Request:
-        """To the account's own endpoint: of users, google-auth knows none but Google's."""
+    def _redirected(self, request: Request, info: Mapping[str, Any]) -> Request:
+        """To where the account or its key says: google-auth knows some of Google's own only."""
         url = self._settings.token_url
-        return replace(request, url=url) if url and request.url == GOOGLES else request
+        if url and request.url == GOOGLES:
+            return replace(request, url=url)
+        named = info.get("service_account_impersonation_url")
+        if isinstance(named, str) and urlsplit(named).path == urlsplit(request.url).path:
+            return replace(request, url=named)
+        return request
 
 
 async def _reply_to(request: Request) -> Reply:

@@ -38,6 +38,7 @@ class ObjectRoutes:
             Route("/storage/v1/b/{bucket}/o", self._list, methods=["GET"]),
             Route(f"{one}/compose", self._compose, methods=["POST"]),
             Route(f"{one}/rewriteTo/b/{{to}}/o/{{target:path}}", self._rewrite, methods=["POST"]),
+            Route(f"{one}/copyTo/b/{{to}}/o/{{target:path}}", self._copy, methods=["POST"]),
             Route(one, self._get, methods=["GET"]),
             Route(one, self._patch, methods=["PATCH"]),
             Route(one, self._delete, methods=["DELETE"]),
@@ -114,10 +115,13 @@ class ObjectRoutes:
         bare = replace(stored, hashes=replace(stored.hashes, md5=None))
         return JSONResponse(self._objects.replace(bare).document(_base(request)))
 
-    async def _rewrite(self, request: Request) -> Response:
+    async def _copy(self, request: Request) -> Response:
+        return JSONResponse(self._copied(request).document(_base(request)))
+
+    def _copied(self, request: Request) -> Stored:
         found = self._found(request)
         self._check("storage.objects.create", "object")
-        stored = self._objects.put(
+        return self._objects.put(
             request.path_params["to"],
             request.path_params["target"],
             found.blob,
@@ -126,7 +130,10 @@ class ObjectRoutes:
             content_type=found.content_type,
             metadata=found.metadata,
         )
-        size = str(found.blob.size)
+
+    async def _rewrite(self, request: Request) -> Response:
+        stored = self._copied(request)
+        size = str(stored.blob.size)
         return JSONResponse(
             {
                 "kind": "storage#rewriteResponse",

@@ -33,18 +33,19 @@ class Tokens:
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
-        self._federated: set[str] = set()
+        self._narrow: set[str] = set()
 
     def issue(self, form: Mapping[str, str], now: float) -> dict[str, Any]:
         """The answer to a token request; an assertion is verified."""
         grant = form.get("grant_type")
+        narrow = False
         if grant == _ASSERTION:
-            _check_assertion(form.get("assertion", ""))
+            narrow = _check_assertion(form.get("assertion", ""))
         elif grant == "refresh_token":
             _check_user(form)
         else:
             raise TokenRefusedError("unsupported_grant_type", "Invalid grant_type")
-        return self._answer(self.make(now))
+        return self._answer(self.make(now, narrow=narrow))
 
     def exchange(self, form: Mapping[str, str], now: float) -> dict[str, Any]:
         """The answer of the Security Token Service to a workload's own token (RFC 8693)."""
@@ -52,18 +53,21 @@ class Tokens:
             raise TokenRefusedError("unsupported_grant_type", "Invalid grant_type")
         if not form.get("audience", "").startswith(POOL):
             raise TokenRefusedError("invalid_target", "The target service is invalid.")
-        if form.get("requested_token_type") != _ACCESS_TOKEN or not _scoped(form):
+        if form.get("requested_token_type") != _ACCESS_TOKEN or not (
+            _scoped(form) or _narrow(form)
+        ):
             raise TokenRefusedError("invalid_request", "Invalid requested_token_type or scope.")
         if form.get("subject_token") != SUBJECT:
             raise TokenRefusedError("invalid_grant", "The subject token is not a good one.")
-        token = self.make(now)
-        # good for impersonation, and for nothing that an account does
-        self._federated.add(token)
+        token = self.make(now, narrow=True)
         return {**self._answer(token), "issued_token_type": _ACCESS_TOKEN}
 
-    def make(self, now: float) -> str:
+    def make(self, now: float, *, narrow: bool = False) -> str:
+        """A *narrow* one is good for impersonation, and for nothing that an account does."""
         token = f"ya29.emulator-{secrets.token_urlsafe(32)}"
         self._until[token] = now + LIFETIME
+        if narrow:
+            self._narrow.add(token)
         return token
 
     def _answer(self, token: str) -> dict[str, Any]:
@@ -72,7 +76,7 @@ class Tokens:
     def check(self, authorization: str, now: float, *, impersonating: bool = False) -> None:
         """Refuse a caller who has neither a token nor a self-signed one."""
         token = authorization.removeprefix("Bearer ")
-        if self._until.get(token, 0) > now and (impersonating or token not in self._federated):
+        if self._until.get(token, 0) > now and (impersonating or token not in self._narrow):
             return
         claims = _verified(token) if token.count(".") == 2 else None
         if claims is not None and _scoped(claims):
@@ -88,14 +92,16 @@ class Tokens:
         self._until.clear()
 
 
-def _check_assertion(assertion: str) -> None:
+def _check_assertion(assertion: str) -> bool:
+    """Whether the token is for impersonation alone."""
     claims = _verified(assertion)
     if claims is None:
         raise TokenRefusedError("invalid_grant", "Invalid JWT Signature.")
     if not str(claims.get("aud", "")).endswith(_PATH):
         raise TokenRefusedError("invalid_grant", "Invalid JWT: the audience is another.")
-    if not _scoped(claims):
+    if not (_scoped(claims) or _narrow(claims)):
         raise TokenRefusedError("invalid_scope", "Invalid OAuth scope or ID token audience.")
+    return not _scoped(claims)
 
 
 def _check_user(form: Mapping[str, str]) -> None:
@@ -117,3 +123,7 @@ def _verified(assertion: str) -> dict[str, Any] | None:
 
 def _scoped(claims: Mapping[str, Any]) -> bool:
     return any(scope in str(claims.get("scope", "")) for scope in SCOPES)
+
+
+def _narrow(claims: Mapping[str, Any]) -> bool:
+    return str(claims.get("scope", "")).endswith("/auth/iam")
