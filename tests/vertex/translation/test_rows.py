@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batchyard.lines import decode_result, outcome_of
+from batchyard_vertex.translation._plain_rows import PlainRows
 from batchyard_vertex.translation._row_ids import Entry, Head, RowIds
 from batchyard_vertex.translation._rows import Rows
 from tests.vertex.translation.lines import JOB, answered, back, chat, ids_of, sent
@@ -146,6 +149,71 @@ def test_requests_that_are_the_same_are_told_apart_once_each() -> None:
     written, made = sent(chat("a"), chat("b"), chat("c", n=2))
     lines = back(ids_of(made), "output", [answered(stripped(one)) for one in written])
     assert sorted(line["custom_id"] for line in lines) == ["a", "b", "c"]
+
+
+COUNTS = st.integers(0, 50)
+DETAILS = st.lists(
+    st.fixed_dictionaries(
+        {"modality": st.sampled_from(["TEXT", "TEXT", "AUDIO"]), "tokenCount": COUNTS}
+    ),
+    max_size=2,
+)
+OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
+    "candidatesTokenCount": COUNTS,
+    "thoughtsTokenCount": COUNTS,
+    "totalTokenCount": COUNTS | st.just("7"),
+    "cachedContentTokenCount": COUNTS,
+    "toolUsePromptTokenCount": COUNTS,
+    "promptTokensDetails": DETAILS,
+    "candidatesTokensDetails": DETAILS,
+}
+CANDIDATES = st.fixed_dictionaries(
+    {
+        "content": st.fixed_dictionaries(
+            {
+                "parts": st.lists(
+                    st.fixed_dictionaries({"text": st.text(max_size=5)})
+                    | st.just({"text": "hm", "thought": True}),
+                    max_size=3,
+                )
+            }
+        )
+    },
+    optional={
+        "finishReason": st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY"]),
+        "index": st.integers(0, 1),
+    },
+)
+ANSWERS = st.fixed_dictionaries(
+    {
+        "candidates": st.lists(CANDIDATES, min_size=1, max_size=2),
+        "usageMetadata": st.fixed_dictionaries({"promptTokenCount": COUNTS}, optional=OPTIONAL),
+    },
+    optional={
+        "responseId": st.just("mXk"),
+        "modelVersion": st.just("gemini-2.5-flash@default"),
+        "createTime": st.sampled_from(["2026-11-01T18:13:15.1Z", "yesterday", None]),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANSWERS)
+def test_what_is_plainly_read_comes_to_the_same_as_what_is_not(answer: dict[str, Any]) -> None:
+    """A file's plain rows go a shorter way."""
+    data = json.dumps(row(response=answer, processed_time="2026-11-01T18:13:16Z")).encode()
+    reader = Rows(table("one"), "output", JOB)
+    assert reader._line(data) == reader._oddly(data)
+
+
+def test_an_ordinary_row_goes_the_shorter_way() -> None:
+    answer = {
+        "candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 1, "trafficType": "ON_DEMAND"},
+    }
+    reader = PlainRows("7", "m")
+    assert reader.read(json.dumps(row(response=answer)).encode()) is not None
+    assert reader.read(json.dumps(row(response=answer, status="x")).encode()) is None
 
 
 def test_a_job_cut_short_tells_of_the_lines_it_did_not_run() -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "model_of",
     "spoken_in",
     "text_in",
+    "unix_time",
 ]
 
 Answer: TypeAlias = Mapping[str, Any]
@@ -98,8 +99,12 @@ def model_of(answer: Answer, about: About) -> str:
 
 
 def created_at(answer: Answer, about: About) -> int:
-    """Unix seconds; 0 if nothing tells the time."""
-    for time in (answer.get("createTime"), about.processed):
+    return unix_time(answer.get("createTime"), about.processed)
+
+
+def unix_time(*times: Any) -> int:
+    """Seconds of the first that is a time; 0 if none is."""
+    for time in times:
         try:
             return int(datetime.fromisoformat(time).timestamp())
         except (TypeError, ValueError, OverflowError):

@@ -22,6 +22,7 @@ _ROW = re.compile(r"by-(\d{1,9})(?:-(\d{1,6}))?")
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
+_decode_plain = msgspec.json.Decoder(tuple[str, str]).decode
 
 
 class Place(NamedTuple):
@@ -47,7 +48,10 @@ def part_id(row: str, part: int) -> str:
 
 def place_of(text: Any) -> Place | None:
     found = _ROW.fullmatch(text) if isinstance(text, str) else None
-    return Place(int(found[1]), int(found[2] or 0)) if found else None
+    if found is None:
+        return None
+    number, part = found.groups()
+    return Place(int(number), int(part) if part else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,16 @@ class RowIds:
         if not 1 <= number <= len(self):
             return None
         return _entry(self._data[self._starts[number - 1] : self._starts[number]])
+
+    def custom_id(self, number: int) -> str | None:
+        """The user's id alone, which is what most rows need."""
+        if not 1 <= number < len(self._starts):
+            return None
+        line = self._data[self._starts[number - 1] : self._starts[number]]
+        try:
+            return _decode_plain(line)[0]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _entry(line).custom_id
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
         for number in range(1, len(self) + 1):

@@ -15,8 +15,9 @@ from batchyard_vertex.translation._claude_answers import claude_completion
 from batchyard_vertex.translation._dialects import LABEL
 from batchyard_vertex.translation._digests import digest_of
 from batchyard_vertex.translation._failures import error_body, failure_of, refusal
+from batchyard_vertex.translation._plain_rows import PlainRow, PlainRows
 from batchyard_vertex.translation._response_objects import response_object
-from batchyard_vertex.translation._row_ids import Entry, Place, RowIds, place_of
+from batchyard_vertex.translation._row_ids import Place, RowIds, place_of
 from batchyard_vertex.translation._vectors import Join, Vector, vector_in
 
 __all__ = ["Rows"]
@@ -68,6 +69,7 @@ class Rows:
         self._dialect = ids.head.dialect
         self._read = _READERS.get(self._dialect)
         self._join = Join(self._model) if self._read is None else None
+        self._plain = PlainRows(job.number, self._model) if ids.head.dialect == "gemini" else None
         self._seen = bytearray(len(ids) + 1)
         self._left = len(ids)
 
@@ -118,6 +120,14 @@ class Rows:
             self._left -= 1
 
     def _line(self, data: bytes | None) -> bytes:
+        if self._plain is not None and data:
+            plain = self._plain.read(data)
+            if plain is not None:
+                return self._plainly(self._plain, plain)
+        return self._oddly(data)
+
+    def _oddly(self, data: bytes | None) -> bytes:
+        """A row of any kind."""
         if data is not None and not data.strip():
             return b""
         row = _row_in(data)
@@ -126,20 +136,27 @@ class Rows:
         place = _place_in(row) or self._ids.take(self._digest(data or b""))
         if place is None:
             return self._lost("A row of the output does not say whose it is.")
-        entry = self._ids.entry(place.number)
-        about = About(f"{self._job.number}-{place.number}", row.processed_time, self._model)
+        number = place.number
         if self._join is not None:
-            response = self._joined(self._join, row, place, entry)
+            response = self._joined(self._join, row, place)
             if response is None:
                 return b""
         else:
+            about = About(f"{self._job.number}-{number}", row.processed_time, self._model)
             response = self._response(row, about)
-        self._mark(place.number)
+        self._mark(number)
         if (response["status_code"] == 200) != (self._role == "output"):
             return b""
         # of a row that nobody asked for, its own id is all there is
-        custom_id = entry.custom_id if entry else f"by-{place.number}"
-        return self._written(place.number, custom_id, response)
+        custom_id = self._ids.custom_id(number) or f"by-{number}"
+        return self._written(number, custom_id, response)
+
+    def _plainly(self, plain: PlainRows, row: PlainRow) -> bytes:
+        number = row.number
+        self._mark(number)
+        if self._role != "output":
+            return b""
+        return plain.written(row, number, self._ids.custom_id(number) or f"by-{number}")
 
     def _digest(self, data: bytes) -> bytes:
         """What the echoed request is known by."""
@@ -160,9 +177,8 @@ class Rows:
         body = self._read(answer, about) if self._read is not None else answer
         return {"status_code": 200, "request_id": text_in(body, "id"), "body": body}
 
-    def _joined(
-        self, join: Join, row: _Row, place: Place, entry: Entry | None
-    ) -> dict[str, Any] | None:
+    def _joined(self, join: Join, row: _Row, place: Place) -> dict[str, Any] | None:
+        entry = self._ids.entry(place.number)
         failure, vector = None, None
         if not _status_of(row):
             predictions = row.predictions if isinstance(row.predictions, list) else []

@@ -74,9 +74,11 @@ def gemini_counts(usage: Any) -> Counts | None:
     counts = Counts(
         given, made, total or given + made, thoughts, count_in(usage, "cachedContentTokenCount")
     )
-    prompt, candidates = usage.get("promptTokensDetails"), usage.get("candidatesTokensDetails")
-    counts.audio = _of("AUDIO", prompt), _of("AUDIO", candidates)
-    counts.images = _of("IMAGE", prompt), _of("IMAGE", candidates)
+    prompt = _modalities(usage.get("promptTokensDetails"))
+    candidates = _modalities(usage.get("candidatesTokensDetails"))
+    if prompt or candidates:
+        counts.audio = prompt.get("AUDIO", 0), candidates.get("AUDIO", 0)
+        counts.images = prompt.get("IMAGE", 0), candidates.get("IMAGE", 0)
     return counts
 
 
@@ -103,11 +105,11 @@ def count_in(usage: Usage, name: str) -> int:
     return int(value) if isinstance(value, float) and 0 <= value < 2**53 else 0
 
 
-def _of(modality: str, details: Any) -> int:
-    if not isinstance(details, list):
-        return 0
-    total = 0
-    for one in details:
-        if isinstance(one, dict) and one.get("modality") == modality:
-            total += count_in(one, "tokenCount")
-    return total
+def _modalities(details: Any) -> dict[str, int]:
+    """Tokens of all but texts, which most are."""
+    found: dict[str, int] = {}
+    for one in details if isinstance(details, list) else ():
+        kind = one.get("modality") if isinstance(one, dict) else None
+        if isinstance(kind, str) and kind != "TEXT":
+            found[kind] = found.get(kind, 0) + count_in(one, "tokenCount")
+    return found
