@@ -14,7 +14,15 @@ from tests.packaging.wheels import Environment, run
 from tests.vertex.translation.lines import sent
 from tests.vertex.translation.test_google_types import everything
 
-SCRIPT = Path(__file__).with_name("aiplatform_lines.py")
+SCRIPT = """
+import json, sys
+from google.cloud.aiplatform_v1.types import GenerateContentRequest
+from google.protobuf import json_format
+
+for line in open(sys.argv[1], encoding="utf-8"):
+    message = GenerateContentRequest.pb(GenerateContentRequest())
+    json_format.ParseDict(json.loads(line), message, ignore_unknown_fields=False)
+"""
 PACKAGE = "google-cloud-aiplatform==2.7.0"
 
 
@@ -25,7 +33,7 @@ def test_the_official_package_parses_every_request(tmp_path: Path) -> None:
     written, _ = sent(*everything(), lossy="drop")
     file = tmp_path / "requests.jsonl"
     file.write_text("".join(json.dumps(one["request"]) + "\n" for one in written), "utf-8")
-    done = run(str(environment.python), str(SCRIPT), str(file))
+    done = run(str(environment.python), "-c", SCRIPT, str(file))
     assert (done.returncode, done.stderr) == (0, "")
     file.write_text('{"contents": [], "unheard_of": 1}\n', "utf-8")
-    assert run(str(environment.python), str(SCRIPT), str(file)).returncode != 0
+    assert run(str(environment.python), "-c", SCRIPT, str(file)).returncode != 0

@@ -57,7 +57,7 @@ def test_schemas_are_of_googles_type(types: Any, name: str) -> None:
 
 
 def test_embeddings_are_of_googles_types(types: Any) -> None:
-    body = {"dimensions": 5, "task_type": "CLUSTERING", "title": "T"}
+    body: dict[str, Any] = {"dimensions": 5, "task_type": "CLUSTERING", "title": "T"}
     for config in ("flat", "nested"):
         (written,), _ = sent(embed(**body), embedding_config=config)
         request = written["request"]

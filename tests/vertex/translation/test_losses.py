@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from batchyard_vertex.translation import losses_of
 from batchyard_vertex.translation._losses import LossReport, Notes, approximated, lost
 from tests.vertex.translation.lines import chat, sent
 
-BIASED = {"logit_bias": {"1": 5}}
+BIASED: dict[str, Any] = {"logit_bias": {"1": 5}}
 
 
 def test_a_loss_refuses_the_file_with_its_line_and_field_and_says_how_to_go_on() -> None:

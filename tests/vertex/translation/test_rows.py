@@ -152,7 +152,7 @@ def test_requests_that_are_the_same_are_told_apart_once_each() -> None:
 
 
 COUNTS = st.integers(0, 50)
-DETAILS = st.lists(
+DETAILS: st.SearchStrategy[Any] = st.lists(
     st.fixed_dictionaries(
         {"modality": st.sampled_from(["TEXT", "TEXT", "AUDIO"]), "tokenCount": COUNTS}
     ),
@@ -167,7 +167,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "promptTokensDetails": DETAILS,
     "candidatesTokensDetails": DETAILS,
 }
-CANDIDATES = st.fixed_dictionaries(
+CANDIDATES: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {
         "content": st.fixed_dictionaries(
             {
@@ -184,11 +184,12 @@ CANDIDATES = st.fixed_dictionaries(
         "index": st.integers(0, 1),
     },
 )
+SAID: dict[str, st.SearchStrategy[Any]] = {
+    "candidates": st.lists(CANDIDATES, min_size=1, max_size=2),
+    "usageMetadata": st.fixed_dictionaries({"promptTokenCount": COUNTS}, optional=OPTIONAL),
+}
 ANSWERS = st.fixed_dictionaries(
-    {
-        "candidates": st.lists(CANDIDATES, min_size=1, max_size=2),
-        "usageMetadata": st.fixed_dictionaries({"promptTokenCount": COUNTS}, optional=OPTIONAL),
-    },
+    SAID,
     optional={
         "responseId": st.just("mXk"),
         "modelVersion": st.just("gemini-2.5-flash@default"),

@@ -94,7 +94,9 @@ class GeminiChat:
     def _labels(self, fields: Fields, notes: Notes) -> dict[str, str]:
         if "metadata" not in fields and "labels" not in fields:
             return {}
-        given = {name: decoded(fields[name]) for name in ("metadata", "labels") if name in fields}
+        given: dict[str, Any] = {
+            name: decoded(fields[name]) for name in ("metadata", "labels") if name in fields
+        }
         return labels_in(given, notes)
 
     def _rest(self, fields: Fields, notes: Notes) -> Settled:

@@ -145,10 +145,10 @@ class RowIds:
                     self._known.setdefault(one, []).append(Place(number, part))
             for places in self._known.values():
                 places.reverse()
-        places = self._known.get(digest)
-        if not places:
+        same = self._known.get(digest)
+        if not same:
             return None
-        return places.pop() if len(places) > 1 else places[0]
+        return same.pop() if len(same) > 1 else same[0]
 
 
 def _head(line: bytes) -> Head:

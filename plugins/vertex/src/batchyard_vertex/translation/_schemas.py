@@ -229,7 +229,7 @@ class _Converter:
     def _of_bounds(self, schema: Mapping[str, Any], result: Schema) -> list[str]:
         hints = []
         for name, plain, step, words in _EXCLUSIVE:
-            bound = schema.get(name)
+            bound: Any = schema.get(name)
             if not _is_number(bound):
                 continue
             if result.get("type") == "INTEGER" and isinstance(bound, int):

@@ -43,8 +43,9 @@ def vector_in(answer: Any) -> Vector | None:
         return None
     found = answer.get("embedding", answer.get("embeddings"))
     values = found.get("values") if isinstance(found, dict) else None
-    good = isinstance(values, list) and bool(values)
-    if not good or not all(type(one) in {float, int} for one in values):
+    if not isinstance(found, dict) or not isinstance(values, list) or not values:
+        return None
+    if not all(type(one) in {float, int} for one in values):
         return None
     for about, name in (
         (answer.get("usageMetadata"), "promptTokenCount"),
