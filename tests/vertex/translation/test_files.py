@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from batchyard.errors import InvalidLinesError
 from batchyard.steps import BytesSource
 from batchyard_vertex.translation import Options, translated
+from batchyard_vertex.translation._digests import encoded
+from batchyard_vertex.translation._messages import Conversation
+from batchyard_vertex.translation._plain_messages import plain_contents
+from batchyard_vertex.translation._traits import traits_of
 from tests.vertex.translation.bodies import chat_lines
 from tests.vertex.translation.lines import Line, answered, back, chat, ids_of, line, loaded, sent
 
@@ -46,6 +52,36 @@ def test_any_valid_line_becomes_one_that_is_imported_and_comes_back(lines: list[
 @given(chat_lines(most=4))
 def test_any_valid_file_becomes_one_that_is_imported_and_comes_back(lines: list[Line]) -> None:
     round_trip(lines)
+
+
+MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "role": st.sampled_from(["system", "developer", "user", "assistant"]),
+            "content": st.text(max_size=5) | st.just("x"),
+        },
+        optional={"name": st.just("Ann")},
+    ),
+    max_size=5,
+)
+
+
+@QUIET
+@given(MESSAGES)
+def test_texts_alone_come_to_the_same_by_the_shorter_way(messages: list[dict[str, Any]]) -> None:
+    plain = plain_contents(msgspec.Raw(msgspec.json.encode(messages)))
+    if plain is not None:
+        talk = Conversation(messages, traits_of("gemini-2.5-flash"), [])
+        assert (encoded(plain[0]), encoded(plain[1])) == (
+            encoded(talk.contents),
+            encoded(talk.system),
+        )
+
+
+def test_an_ordinary_conversation_goes_the_shorter_way() -> None:
+    said = b'[{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}]'
+    assert plain_contents(msgspec.Raw(said)) is not None
+    assert plain_contents(msgspec.Raw(said.replace(b"Hi", b""))) is None
 
 
 def schema_line(custom_id: str, **properties: Any) -> Line:

@@ -13,6 +13,7 @@ from batchyard_vertex.translation._importer import Importer
 from batchyard_vertex.translation._losses import Notes
 from batchyard_vertex.translation._messages import Conversation
 from batchyard_vertex.translation._options import Options
+from batchyard_vertex.translation._plain_messages import plain_contents
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 from batchyard_vertex.translation._responses import chat_body, named_as_given
 from batchyard_vertex.translation._rest import labels_in, without_effect
@@ -84,6 +85,13 @@ class GeminiChat:
 
     def prepare(self, given: Given, notes: Notes) -> Prepared:
         messages = given.fields.get("messages")
+        plain = plain_contents(messages) if messages is not None else None
+        if plain is not None:
+            rest = self._rest(given.fields, notes)
+            contents = encoded(plain[0])
+            system = encoded(plain[1]) if plain[1] else b""
+            labels = self._labels(given.fields, notes)
+            return _joined(given, (contents, contents, system), rest, labels)
         return self.translated(given, decoded(messages) if messages else None, notes)
 
     def translated(self, given: Given, messages: Any, notes: Notes) -> Prepared:
@@ -132,22 +140,30 @@ class GeminiChat:
         contents = known = encoded(talk.contents)
         if not talk.plain:
             known = encoded(normalised(talk.contents))
-        system = encoded(talk.system) if talk.system else b"null"
-        short = given.short.encode()
-        line = [b'{"%b":"%b","request":{"contents":' % (_SIBLING, short), contents]
-        if talk.system:
-            line += [b',"systemInstruction":{"parts":', system, b"}"]
-        line += [rest.tail, b',"labels":{"%b":"%b"' % (_LABEL, short)]
-        line += [b',"%b":"%b"' % (key.encode(), labels[key].encode()) for key in labels]
-        line.append(b"}}}\n")
-        digest = joined_digest(known, system, rest.mark)
-        return Prepared(b"".join(line), entry_of(given.custom_id, digest))
+        system = encoded(talk.system) if talk.system else b""
+        return _joined(given, (contents, known, system), rest, labels)
 
     def _check(self, arguments: dict[str, Any], where: str, number: int) -> None:
         try:
             self._importer.check(arguments, ARGUMENTS, number)
         except LineRefusedError as refused:
             raise LineRefusedError(refused.message, f"body.{where}", refused.code) from None
+
+
+def _joined(
+    given: Given, said: tuple[bytes, bytes, bytes], rest: Settled, labels: Mapping[str, str]
+) -> Prepared:
+    """*said* is the contents, what they are known by, and the system instruction's parts."""
+    contents, known, system = said
+    short = given.short.encode()
+    line = [_BEGIN, short, _REQUEST, contents]
+    if system:
+        line += (_SYSTEM, system, b"}")
+    line += (rest.tail, _LABELS, short, b'"')
+    line += [b',"%b":"%b"' % (key.encode(), labels[key].encode()) for key in labels]
+    line.append(b"}}}\n")
+    digest = joined_digest(known, system or b"null", rest.mark)
+    return Prepared(b"".join(line), entry_of(given.custom_id, digest))
 
 
 class GeminiResponses(GeminiChat):
@@ -200,5 +216,7 @@ class GeminiNative:
         return Prepared(line, Entry(given.custom_id, (digest,)).encoded())
 
 
-_SIBLING = SIBLING.encode()
-_LABEL = LABEL.encode()
+_BEGIN = b'{"%b":"' % SIBLING.encode()
+_REQUEST = b'","request":{"contents":'
+_SYSTEM = b',"systemInstruction":{"parts":'
+_LABELS = b',"labels":{"%b":"' % LABEL.encode()
