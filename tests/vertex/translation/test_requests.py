@@ -483,11 +483,17 @@ def test_what_says_nothing_of_the_answer_is_left_out(
     assert losses(notes) == {("ignored", name) for name in wanted}
 
 
+def test_a_preference_for_one_tool_at_a_time_is_told_and_refuses_nothing() -> None:
+    notes: Notes = []
+    body = {"messages": [USER], "parallel_tool_calls": False}
+    gemini_request(body, "gemini-2.5-flash", None, notes)
+    assert losses(notes) == {("approximated", "parallel_tool_calls")}
+
+
 @pytest.mark.parametrize(
     ("model", "body", "field"),
     [
         ("gemini-2.5-flash", {"logit_bias": {"1": 1}}, "logit_bias"),
-        ("gemini-2.5-flash", {"parallel_tool_calls": False}, "parallel_tool_calls"),
         ("gemini-2.5-flash", {"verbosity": "low"}, "verbosity"),
         ("gemini-2.5-flash", {"unheard_of": 1}, "unheard_of"),
         ("gemini-3-flash-preview", {"presence_penalty": 1}, "presence_penalty"),

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from batchyard_vertex.translation._config import generation_config
 from batchyard_vertex.translation._digests import encoded, mark_of
 from batchyard_vertex.translation._importer import check_names
-from batchyard_vertex.translation._losses import Loss, Notes, lost
+from batchyard_vertex.translation._losses import Loss, Notes, approximated, lost
 from batchyard_vertex.translation._messages import Conversation
 from batchyard_vertex.translation._options import Options
 from batchyard_vertex.translation._parts import RESOLUTION
@@ -64,7 +64,6 @@ _CARRIED = frozenset(
 )
 _NO_WORD = {
     "logit_bias": "Gemini's tokens are others.",
-    "parallel_tool_calls": "Gemini calls as many tools as it likes.",
     "verbosity": "Gemini knows no verbosity.",
 }
 _NOTHING: dict[str, tuple[Any, ...]] = {
@@ -150,6 +149,9 @@ def _uncarried(name: str, value: Any, notes: Notes) -> None:
     ignored = without_effect(name)
     if ignored is not None:
         notes.append(ignored)
+    elif name == "parallel_tool_calls" and value is False:
+        # a preference that most callers state and few depend on
+        notes.append(approximated(name, "Gemini may call several tools at once all the same."))
     elif value not in _NOTHING.get(name, ()):
         notes.append(lost(name, _NO_WORD.get(name, "Vertex AI has no such field.")))
 
