@@ -34,6 +34,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 TOOL = {"type": "function", "function": {"name": "look", "parameters": SCHEMA}}
+SOUND = {"voice": "Kore", "format": "wav"}
 LINES = jsonl(
     chat_line("plain"),
     chat_line("ünïcode \u2028 / id", "What is 2 + 2?"),
@@ -382,14 +383,14 @@ def test_an_access_token_that_is_refused_is_replaced_once(service: Service) -> N
 
 
 def test_one_bad_line_refuses_the_file_with_its_number_and_keeps_nothing(service: Service) -> None:
-    lines = jsonl(chat_line("a"), chat_line("b", logit_bias={"1": 5}), chat_line("c", audio={}))
+    lines = jsonl(chat_line("a"), chat_line("b", logit_bias={"1": 5}), chat_line("c", audio=SOUND))
 
     async def body(client: Any) -> None:
         with pytest.raises(InvalidLinesError) as caught:
             await settled(client.files.create(lines))
         assert [(one.line, one.param) for one in caught.value.problems] == [
             (2, "body.logit_bias"),
-            (3, "body.audio"),
+            (3, "body.audio.format"),
         ]
 
     service.run(body)
