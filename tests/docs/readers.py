@@ -18,8 +18,13 @@ NOBODY_FOLLOWS = re.compile(r"nobody follows batch \w+ yet: .*\n")
 
 
 def theirs(text: str, folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for *text*: a ledger of its own, which looks at jobs at once."""
+    """The environment for *text*: a ledger of its own, which looks at jobs at once.
+
+    Its reader has installed the packages that it names.
+    """
     own = {**environ, "XDG_DATA_HOME": str(folder / ".data")}
     if TRACKED.search(text):
         own["BATCHYARD_LEDGER__POLL_FIRST"] = "0.2"
+    if "batchyard_vertex" in text:
+        own["BATCHYARD_PLUGINS"] += ",vertex"
     return own

@@ -46,10 +46,10 @@ LINE = json.dumps(
 ).encode()
 CONTENT = LINE + b"\n"
 SENT = (
-    b'{"custom_id":"by-1","request":{"contents":[{"role":"user","parts":[{"text":"Hi"}]}],'
+    b'{"custom_id":"by-1","request":{"contents":[{"parts":[{"text":"Hi"}],"role":"user"}],'
     b'"labels":{"batchyard_id":"by-1"}}}\n'
 )
-IDS = b'"a"\n'
+IDS = b'{"dialect":"gemini","model":"gemini-2.5-flash"}\n["a","211acd2420f60279"]\n'
 ABOUT = {
     "filename": "in.jsonl",
     "bytes": str(len(CONTENT)),
@@ -68,6 +68,9 @@ NUMBER = "1234567890123456789"
 NAME = f"projects/123456789012/locations/us-central1/batchPredictionJobs/{NUMBER}"
 BATCH_ID = f"batch_us-central1_{NUMBER}"
 DIRECTORY = f"batchyard/jobs/{RANDOM}/prediction-model-2026-09-21T14:14:00.166279Z"
+JOB_RIGHTS = [f"aiplatform.batchPredictionJobs.{verb}" for verb in ("create", "get", "cancel")]
+STORAGE_RIGHTS = [f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")]
+AGENTS = "gcp-sa-aiplatform.iam.gserviceaccount.com"
 JOBS = "/v1/projects/my-project/locations/us-central1/batchPredictionJobs"
 
 
@@ -184,6 +187,7 @@ def batch(**more: object) -> Batch:
             "completion_window": "24h",
             "status": "validating",
             "created_at": CREATED_AT,
+            "expires_at": CREATED_AT + 72 * 3600,
             "request_counts": {"total": 1, "completed": 0, "failed": 0},
             "provider_state": state,
             **more,
@@ -195,6 +199,7 @@ def ended() -> Batch:
     return batch(
         status="completed",
         in_progress_at=CREATED_AT + 40,
+        expires_at=CREATED_AT + 40 + 24 * 3600,
         completed_at=CREATED_AT + 100,
         output_file_id=f"file-output-us-central1-{NUMBER}",
         error_file_id=f"file-error-us-central1-{NUMBER}",
@@ -309,7 +314,8 @@ TOKEN = Exchange(
 JOB = Exchange(f"GET .*{JOBS}/{NUMBER}$", answer(job()))
 ENDED_JOB = Exchange(f"GET .*{JOBS}/{NUMBER}$", answer(job(**ENDED)))
 READ_IDS = Exchange(
-    f"GET .*{quoted(f'batchyard/data/{FILE_ID}/ids.jsonl')}[?]alt=media$", media(IDS + b'"b"\n')
+    f"GET .*{quoted(f'batchyard/data/{FILE_ID}/ids.jsonl')}[?]alt=media$",
+    media(IDS + b'["b","fee83e9dd2c190be"]\n'),
 )
 SHARDS = Exchange(
     "GET .*/storage/v1/b/my-bucket/o[?]prefix=batchyard%2Fjobs%2F",
@@ -421,14 +427,14 @@ class TestVertex(ProviderSuite):
             "file_content",
             {"file": Ref(f"file-output-us-central1-{NUMBER}")},
             [TOKEN, ENDED_JOB, READ_IDS, SHARDS, READ_ROWS],
-            json.dumps(RESULT).encode() + b"\n",
+            json.dumps(RESULT, separators=(",", ":")).encode() + b"\n",
             name="output",
         ),
         Scenario(
             "file_content",
             {"file": Ref(f"file-error-us-central1-{NUMBER}", ended().provider_state)},
             [TOKEN, READ_IDS, SHARDS, READ_ROWS],
-            json.dumps(FAILURE).encode() + b"\n",
+            json.dumps(FAILURE, separators=(",", ":")).encode() + b"\n",
             name="errors",
         ),
         Scenario(
@@ -518,13 +524,50 @@ class TestVertex(ProviderSuite):
             {},
             [
                 TOKEN,
-                Exchange("GET .*/b/my-bucket/o[?]prefix=&max", answer({"kind": "storage#objects"})),
+                Exchange("GET .*/v3/projects/my-project$", answer({"name": "projects/1"})),
                 listed("labels.*pageSize=1$"),
+                Exchange(
+                    "POST .*/v3/projects/my-project:testIamPermissions$",
+                    answer({"permissions": JOB_RIGHTS}),
+                    has(*(one.encode() for one in JOB_RIGHTS)),
+                ),
+                Exchange(
+                    "GET .*/b/my-bucket$",
+                    answer({"name": "my-bucket", "location": "US-CENTRAL1", "projectNumber": "1"}),
+                ),
+                Exchange(
+                    "GET .*/b/my-bucket/iam/testPermissions[?]permissions=storage.objects.create&",
+                    answer(
+                        {
+                            "kind": "storage#testIamPermissionsResponse",
+                            "permissions": STORAGE_RIGHTS,
+                        }
+                    ),
+                ),
+                Exchange(
+                    "GET .*/b/my-bucket/iam$",
+                    answer(
+                        {
+                            "kind": "storage#policy",
+                            "bindings": [
+                                {
+                                    "role": "roles/storage.objectUser",
+                                    "members": [f"serviceAccount:service-1@{AGENTS}"],
+                                }
+                            ],
+                        }
+                    ),
+                ),
             ],
             [
                 Finding("ok", "credentials", "a token"),
-                Finding("ok", "bucket", "listed"),
+                Finding("ok", "project", "there"),
+                Finding("ok", "api", "enabled"),
                 Finding("ok", "jobs", "listed"),
+                Finding("ok", "caller", "rights"),
+                Finding("ok", "bucket", "near"),
+                Finding("ok", "bucket caller", "rights"),
+                Finding("ok", "service agent", "rights"),
             ],
         ),
     )

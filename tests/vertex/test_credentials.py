@@ -19,8 +19,9 @@ from batchyard.errors import (
 )
 from batchyard.testing import Exchange, Injection, replay
 from batchyard_vertex import Settings
-from batchyard_vertex._credentials import Credentials
-from batchyard_vertex.emulator._tokens import Tokens, key_file
+from batchyard_vertex.auth import Access, Credentials
+from batchyard_vertex.emulator._key_files import key_file
+from batchyard_vertex.emulator._tokens import Tokens
 
 KEY = key_file("https://tokens.example", "the-project")
 GOOD = Reply(200, {}, b'{"access_token": "ya29.x", "expires_in": 3599, "token_type": "Bearer"}')
@@ -30,8 +31,8 @@ def settings(**given: Any) -> Settings:
     return Settings(**{"bucket": "bucket", "project": "p", **given})
 
 
-def made(exchanges: list[Exchange], **given: Any) -> Expiring[str]:
-    token: Expiring[str] = replay(Credentials(settings(**given))._make(), exchanges)
+def made(exchanges: list[Exchange], **given: Any) -> Expiring[Access]:
+    token: Expiring[Access] = replay(Credentials(settings(**given))._make(), exchanges)
     return token
 
 
@@ -43,7 +44,7 @@ def is_assertion(body: bytes) -> bool:
 def test_a_service_account_signs_and_asks_at_its_own_address() -> None:
     asked = Exchange("POST https://tokens.example/token$", GOOD, is_assertion)
     token = made([asked], credentials=KEY)
-    assert token.value == "ya29.x"
+    assert token.value.token == "ya29.x"
     assert 3300 < token.lifetime < 3400
 
 
@@ -56,7 +57,7 @@ def test_a_key_is_read_from_its_path_and_may_ask_elsewhere(tmp_path: Path) -> No
 
 def test_a_self_signed_token_takes_no_request() -> None:
     token = made([], credentials=KEY, self_signed_jwt=True)
-    Tokens().check(f"Bearer {token.value}", 0.0)
+    Tokens().check(f"Bearer {token.value.token}", 0.0)
 
 
 def test_federation_and_impersonation_take_as_many_requests_as_they_need(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_federation_and_impersonation_take_as_many_requests_as_they_need(tmp_pat
         ],
         credentials=info,
     )
-    assert token.value == "ya29.imp"
+    assert token.value.token == "ya29.imp"
 
 
 def test_a_token_request_is_tried_again_and_its_refusal_told() -> None:
@@ -127,7 +128,7 @@ def test_without_credentials_those_of_the_machine_are_looked_for(
     key = tmp_path / "adc.json"
     key.write_text(KEY)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
-    assert made([Exchange("POST https://tokens.example/token$", GOOD)]).value == "ya29.x"
+    assert made([Exchange("POST https://tokens.example/token$", GOOD)]).value.token == "ya29.x"
 
 
 def test_a_machine_of_googles_is_asked_for_its_own(
@@ -142,14 +143,14 @@ def test_a_machine_of_googles_is_asked_for_its_own(
             injection=Injection("refused"),
         )
     token = made([Exchange("GET http://metadata.*/default/token", GOOD)])
-    assert token.value == "ya29.x"
+    assert token.value.token == "ya29.x"
 
 
 def test_a_lost_connection_to_the_token_endpoint_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise APIConnectionError("no network")
 
-    monkeypatch.setattr("batchyard_vertex._credentials.call", refuse)
+    monkeypatch.setattr("batchyard_vertex.auth._credentials.call", refuse)
     with pytest.raises(APIConnectionError, match="no network"):
         made([], credentials=KEY)
 

@@ -11,7 +11,7 @@ import pytest
 
 from batchyard.testing import ManualClock, replay
 from batchyard_vertex import Settings
-from batchyard_vertex._credentials import Credentials
+from batchyard_vertex.auth import Credentials
 from batchyard_vertex.emulator import VertexEmulator
 from batchyard_vertex.emulator._importer import ImportFailedError
 
@@ -39,7 +39,7 @@ def http(emulator: VertexEmulator) -> Iterator[httpx.Client]:
         assert settings is not None
         signed = settings.model_copy(update={"self_signed_jwt": True})
         token = replay(Credentials(signed)._make(), [])
-        headers = {"authorization": f"Bearer {token.value}"}
+        headers = {"authorization": f"Bearer {token.value.token}"}
         with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as client:
             yield client
 

@@ -34,6 +34,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 TOOL = {"type": "function", "function": {"name": "look", "parameters": SCHEMA}}
+SOUND = {"voice": "Kore", "format": "wav"}
 LINES = jsonl(
     chat_line("plain"),
     chat_line("ünïcode \u2028 / id", "What is 2 + 2?"),
@@ -131,8 +132,8 @@ def test_results_are_whole_however_the_service_writes_them(blocking: Service, qu
 def test_rows_are_whole_however_many_there_are_and_however_they_are_cut(
     blocking: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchyard_vertex._results.BLOCK", 700)
-    monkeypatch.setattr("batchyard_vertex._results.LINES", 2)
+    monkeypatch.setattr("batchyard_vertex.translation._results.BLOCK", 700)
+    monkeypatch.setattr("batchyard_vertex.translation._results.LINES", 2)
 
     lines = chats(300) + jsonl(*(chat_line(f"bad-{n}", temperature=-1) for n in range(9)))
 
@@ -382,14 +383,14 @@ def test_an_access_token_that_is_refused_is_replaced_once(service: Service) -> N
 
 
 def test_one_bad_line_refuses_the_file_with_its_number_and_keeps_nothing(service: Service) -> None:
-    lines = jsonl(chat_line("a"), chat_line("b", logit_bias={"1": 5}), chat_line("c", audio={}))
+    lines = jsonl(chat_line("a"), chat_line("b", logit_bias={"1": 5}), chat_line("c", audio=SOUND))
 
     async def body(client: Any) -> None:
         with pytest.raises(InvalidLinesError) as caught:
             await settled(client.files.create(lines))
         assert [(one.line, one.param) for one in caught.value.problems] == [
             (2, "body.logit_bias"),
-            (3, "body.audio"),
+            (3, "body.audio.format"),
         ]
 
     service.run(body)
@@ -431,16 +432,6 @@ def test_a_service_that_stays_down_is_an_error_with_its_status(service: Service)
         assert (caught.value.status, caught.value.provider) == (503, "vertex")
 
     service.run(body)
-
-
-def test_an_account_is_checked_part_by_part(service: Service) -> None:
-    async def body(client: Any) -> list[str]:
-        return [f"{one.check} {one.level}" for one in await settled(client.check())]
-
-    assert service.run(body) == ["credentials ok", "bucket ok", "jobs ok"]
-    assert service.run(body, bucket="not-there") == ["credentials ok", "bucket error"]
-    service.emulator.faults.add("POST /token 403")
-    assert service.run(body) == ["credentials error"]
 
 
 def test_litellms_functions_work_under_litellms_name(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from batchyard.effects import Reply, Request
+from batchyard.emulators import Fault, Replace
 from batchyard.errors import (
     BadRequestError,
     InternalServerError,
@@ -20,11 +21,14 @@ from batchyard.errors import (
 from batchyard.models import Call
 from batchyard.steps import BytesSource
 from batchyard.testing import Exchange, replay
+from batchyard.testing._replay import Player
+from batchyard.testing._script import Script
 from batchyard_vertex import Settings
-from batchyard_vertex._credentials import Credentials
 from batchyard_vertex._errors import google_refusal
-from batchyard_vertex._storage import Bucket
 from batchyard_vertex._wire import Wire
+from batchyard_vertex.auth import Credentials
+from batchyard_vertex.storage import Bucket, StoredObject
+from batchyard_vertex.storage._resumable import Resumable
 from tests.vertex.conftest import Service
 
 QUARTER = 256 * 1024
@@ -141,6 +145,70 @@ def test_a_download_goes_on_where_it_broke_off(blocking: Service, action: str) -
     with blocking.client() as client:
         content = client._driver.stream(bucket_of(blocking).content("a/b c?.jsonl"))
         assert b"".join(content) == DATA
+
+
+def test_what_arrives_damaged_is_noticed_by_its_hash(blocking: Service) -> None:
+    store(blocking, b"sound")
+    blocking.emulator.faults.add(Fault("GET", "/storage/**", Replace(b"wrong")))
+    with blocking.client() as client, pytest.raises(MalformedReplyError, match="arrived damaged"):
+        list(client._driver.stream(bucket_of(blocking).content("a/b c?.jsonl")))
+
+
+def test_what_is_damaged_on_its_way_up_is_not_left_there(
+    blocking: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchyard_vertex.storage._hashes.Digest.text", "AAAAAAAAAAAAAAAAAAAAAA==")
+    with pytest.raises(BadRequestError, match="doesn't match calculated MD5"):
+        store(blocking, b"small")
+    with pytest.raises(MalformedReplyError, match="stored damaged"):
+        store(blocking)
+    assert blocking.object_names() == []
+
+
+def test_a_composed_object_is_checked_by_its_crc(blocking: Service) -> None:
+    store(blocking, b"one")
+    bucket = blocking.settings()["bucket"]
+    with blocking.client() as client:
+        # as Google's own tools make large objects
+        send = client._driver.run
+        about = b'{"sourceObjects": [{"name": "a/b c?.jsonl"}, {"name": "a/b c?.jsonl"}]}'
+        wire = bucket_of(blocking)._wire
+        url = f"{blocking.url}/storage/v1/b/{bucket}/o/both/compose"
+        stored = send(wire.post(StoredObject, url, json.loads(about)))
+        assert stored.md5_hash is None
+        content = client._driver.stream(bucket_of(blocking).content("both"))
+        assert b"".join(content) == b"oneone"
+        blocking.emulator.faults.add(Fault("GET", "/storage/**", Replace(b"twotwo")))
+        with pytest.raises(MalformedReplyError, match="arrived damaged"):
+            list(client._driver.stream(bucket_of(blocking).content("both")))
+
+
+def test_a_token_that_is_refused_is_replaced_in_a_download_too(blocking: Service) -> None:
+    store(blocking, b"sound")
+    with blocking.client() as client:
+        bucket = bucket_of(blocking)
+        client._driver.run(bucket.metadata("a/b c?.jsonl"))
+        blocking.emulator.tokens.revoke_all()
+        assert b"".join(client._driver.stream(bucket.content("a/b c?.jsonl"))) == b"sound"
+
+
+def test_a_session_at_another_address_gets_no_token() -> None:
+    settings = Settings(project="p", bucket="bucket", credentials=USER, chunk_bytes=QUARTER)  # type: ignore[arg-type]
+    wire = Wire(settings, Credentials(settings), Call("vertex"))
+
+    async def plan() -> None:
+        upload = Resumable(wire, BytesSource(DATA[:10]))
+        home, other = "https://storage.googleapis.com/up?upload_id=1", "https://evil.example/up"
+        for session in (home, other):
+            await upload._sent(session, b"", "bytes */10")
+
+    done = Reply(200, {}, b"{}")
+    script = Script(
+        [TOKEN, Exchange("PUT https://storage", done), Exchange("PUT https://evil", done)]
+    )
+    Player(script).play(plan())
+    sent = [one.request.headers.get("authorization") for one in script.turns]
+    assert sent == [None, "Bearer t", None]
 
 
 def test_what_is_not_there_is_said_by_name(blocking: Service) -> None:

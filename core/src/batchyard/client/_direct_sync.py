@@ -21,6 +21,7 @@ from batchyard.client._plans import (
     Polling,
     batch_marker,
     create,
+    fetched,
     file_marker,
     find,
     upload,
@@ -84,6 +85,8 @@ class Files:
     ) -> FileObject:
         """Upload a file: bytes, a path, an open binary file, or pieces (see ``FileContent``).
 
+        A URI such as ``gs://bucket/in.jsonl`` is read by the account, where its
+        provider has such places and the settings allow it; nothing is written there.
         A file for a batch is checked before anything is sent, unless *validate*
         is false: :class:`~batchyard.errors.InvalidLinesError` has all its bad lines.
         With an ``idempotency_key`` the stored name gets a mark, and a file that
@@ -91,8 +94,9 @@ class Files:
         """
         marker = file_marker(idempotency_key) if idempotency_key else None
         call = call_of(self._account.name, self._options, options, marker)
+        content = self._driver.run(fetched(self._account, call, file))
         prepared = self._driver.run(
-            self._uploads.prepare(self._account, file, purpose, validate=validate)
+            self._uploads.prepare(self._account, content, purpose, validate=validate)
         )
         name = filename or prepared.name
         if marker is not None:

@@ -27,6 +27,7 @@ from batchyard.models import (
     Totals,
 )
 from batchyard.registry import Account
+from batchyard.steps import FileContent, gathered, uri_of
 
 __all__ = [
     "NAMED",
@@ -34,6 +35,7 @@ __all__ = [
     "Polling",
     "batch_marker",
     "create",
+    "fetched",
     "file_marker",
     "find",
     "tell_batch",
@@ -81,6 +83,16 @@ def file_marker(key: str) -> str:
 def batch_marker(key: str) -> str:
     """The mark in the metadata of a batch that was created under an idempotency key."""
     return marker_for("batch", key)
+
+
+async def fetched(account: Account, call: Call, content: FileContent) -> FileContent:
+    """*content*, read by the account where it is a URI that the account knows how to read."""
+    uri = uri_of(content)
+    if uri is None:
+        return content
+    source = await gathered(account.file_content(call, Ref(uri)))
+    name = content[0] if isinstance(content, tuple) else uri.partition("#")[0]
+    return name.rpartition("/")[2], source
 
 
 async def upload(account: Account, call: Call, file: FileUpload) -> FileObject:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from batchyard.client._join import in_blocks
 from batchyard.client._options import check_call
+from batchyard.client._plans import fetched
 from batchyard.client._results import Completeness, Result, decoded_input
 from batchyard.client._waiting import watch
 from batchyard.errors import ConfigError, InputError, NotFinishedError
@@ -26,7 +27,7 @@ from batchyard.models import (
     Receipt,
     Usage,
 )
-from batchyard.steps import FileContent, named_source
+from batchyard.steps import FileContent, named_source, uri_of
 
 if TYPE_CHECKING:
     from batchyard.ledger import BatchOrder, Ledger
@@ -93,8 +94,12 @@ async def create_file(
 ) -> FileObject:
     from batchyard.ledger import FileOrder  # noqa: PLC0415 - needs an extra
 
-    source, name = await asyncio.to_thread(named_source, file)
     ledger = await desk.ledger()
+    content = file
+    if uri_of(file) is not None:
+        served = ledger.parts.accounts.get()
+        content = await served.run(fetched(served.account, served.call("read a file"), file))
+    source, name = await asyncio.to_thread(named_source, content)
     order = FileOrder(filename or name, purpose, expires_after)
     return await ledger.create_file(source, order, who=desk.who)
 

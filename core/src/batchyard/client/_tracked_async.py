@@ -44,6 +44,8 @@ class AsyncTrackedFiles(AsyncFiles):
     ) -> FileObject:
         """Stage a file; a file for a batch is always checked.
 
+        A URI such as ``gs://bucket/in.jsonl`` is read once, by the account: from
+        then on it is a file like any other, with its owner and what it costs.
         ``idempotency_key`` is not needed: nothing is sent, and a file that is
         staged twice is paid for once.
         """

@@ -24,6 +24,7 @@ from batchyard.steps._calls import (
     refusal,
 )
 from batchyard.steps._content import download
+from batchyard.steps._gathering import gathered, uri_of
 from batchyard.steps._multipart import FilePart, Multipart
 from batchyard.steps._pages import pages, walk
 from batchyard.steps._retry import Backoff, ambiguous, create_once, retrying
@@ -50,6 +51,7 @@ __all__ = [
     "download",
     "failure_details",
     "fetch",
+    "gathered",
     "header",
     "json_body",
     "named_source",
@@ -62,5 +64,6 @@ __all__ = [
     "retrying",
     "rewritten",
     "spooled",
+    "uri_of",
     "walk",
 ]

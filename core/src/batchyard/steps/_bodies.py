@@ -32,8 +32,9 @@ FileContent: TypeAlias = (
     "bytes | str | os.PathLike[str] | IO[bytes] | Source | Iterable[bytes] "
     "| tuple[str, FileContent] | tuple[str, FileContent, str]"
 )
-"""What ``files.create`` takes: bytes, a path, an open binary file, a source,
-pieces to spool, or a tuple that puts the file's name (and its type) before one of these."""
+"""What ``files.create`` takes: bytes, a path, a URI that the account can read, an open binary
+file, a source, pieces to spool, or a tuple that puts the file's name (and its type) before one
+of these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,21 +31,29 @@ class _Content:
 
 
 async def download(
-    request: Callable[[], Plan[Request]], backoff: Backoff, refuse: Refusal = refusal
+    request: Callable[[], Plan[Request]],
+    backoff: Backoff,
+    refuse: Refusal = refusal,
+    begun: Callable[[Opened], None] | None = None,
 ) -> Stream[bytes]:
     """The body of the reply to a GET, in pieces as they arrive.
 
     A reply that breaks off is asked for again from where it stopped, by a
     ``Range`` request that names the entity it began with; a service that
     answers such a request with the whole body has the part already delivered
-    skipped.  Raises :class:`APIConnectionError` when it breaks off too often
-    without progress, :class:`MalformedReplyError` when the content changed.
+    skipped.  ``begun`` is called with the reply that the first piece comes from,
+    whose headers may say how to check the whole.
+
+    Raises :class:`APIConnectionError` when it breaks off too often without
+    progress, :class:`MalformedReplyError` when the content changed.
     """
     got, failures = 0, 0
     content: _Content | None = None
     while True:
         reply = await retrying(partial(_open, request, got, content, refuse), backoff)
         content = _same(content, _content(reply, got))
+        if begun is not None and not got:
+            begun(reply)
         try:
             async with aclosing(_pieces(reply, got - content.begin)) as pieces:
                 async for piece in pieces:

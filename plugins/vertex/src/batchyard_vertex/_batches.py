@@ -18,13 +18,14 @@ from batchyard.models import (
     Ref,
 )
 from batchyard.steps import call, create_once, retrying
+from batchyard_vertex._cures import advised
 from batchyard_vertex._errors import google_refusal
 from batchyard_vertex._files import SKEW, retrieve_input
-from batchyard_vertex._jobs import ENDPOINTS, Job, JobList, batch_of, input_of
+from batchyard_vertex._jobs import Job, JobList, batch_of, input_of
 from batchyard_vertex._labels import PREFIX, labels_of
 from batchyard_vertex._names import JobId, Places, ResultId, job_id, parse_file_id, token_of
-from batchyard_vertex._results import Ended
 from batchyard_vertex._wire import Query, Wire, url_of
+from batchyard_vertex.translation import ENDPOINTS, Ended, publisher_of
 
 __all__ = [
     "cancel_batch",
@@ -32,6 +33,7 @@ __all__ = [
     "ended_job",
     "find_batch",
     "list_batches",
+    "model_name",
     "probe",
     "result_file",
     "retrieve_batch",
@@ -82,7 +84,10 @@ async def create_batch(wire: Wire, places: Places, batch: BatchRequest) -> Batch
         return await _find(wire, places, f'display_name="{_name(token)}"', since)
 
     window = max(AMBIGUITY, wire.call.timeout or wire.settings.create_timeout)
-    job = await create_once(send, find, wire.backoff, window)
+    try:
+        job = await create_once(send, find, wire.backoff, window)
+    except APIStatusError as error:
+        raise advised(error) from None
     return batch_of(job, places)
 
 
@@ -122,7 +127,7 @@ class _Order:
 def _body(wire: Wire, places: Places, order: _Order) -> dict[str, Any]:
     return {
         "displayName": _name(order.token),
-        "model": _model(wire.settings.models.get(order.model, order.model)),
+        "model": model_name(wire.settings.models.get(order.model, order.model)),
         "inputConfig": {
             "instancesFormat": "jsonl",
             "gcsSource": {"uris": [places.uri(places.input(order.file_id))]},
@@ -140,12 +145,13 @@ def _name(token: str) -> str:
     return f"{PREFIX}-{token}"
 
 
-def _model(name: str) -> str:
+def model_name(name: str) -> str:
     """A model's resource name; LiteLLM's and Google's shorter ones are understood."""
     name = name.removeprefix("vertex_ai/")
     if name.startswith(("projects/", "publishers/")):
         return name
-    return f"publishers/google/models/{name.removeprefix('models/').removeprefix('google/')}"
+    publisher = publisher_of(name)
+    return f"publishers/{publisher}/models/{name.removeprefix('models/').rpartition('/')[2]}"
 
 
 async def retrieve_job(wire: Wire, places: Places, identity: JobId) -> Job:
@@ -166,7 +172,7 @@ async def ended_job(wire: Wire, places: Places, ref: Ref, result: ResultId) -> E
         return known
     job = await retrieve_job(wire, places, result.job)
     output = places.own(job.directory) if job.directory else None
-    return Ended(input_of(job, places) or "", output, job.status)
+    return Ended(input_of(job, places) or "", output, job.of_rows)
 
 
 def result_file(job: Job, result: ResultId) -> FileObject:

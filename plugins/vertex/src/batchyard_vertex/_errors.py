@@ -43,7 +43,10 @@ def google_refusal(reply: Reply, request: Request) -> APIStatusError:
 
 
 def _code(error: Mapping[str, Any]) -> str:
-    """``PERMISSION_DENIED`` of most services, ``notFound`` of Cloud Storage."""
+    """What says most: ``SERVICE_DISABLED`` in the details, ``PERMISSION_DENIED``, ``notFound``."""
+    for one in _mappings(error.get("details")):
+        if _text(one.get("@type")).endswith("/google.rpc.ErrorInfo") and _text(one.get("reason")):
+            return _text(one.get("reason"))
     status = _text(error.get("status"))
     if status:
         return status
@@ -53,12 +56,16 @@ def _code(error: Mapping[str, Any]) -> str:
 
 
 def _retry_delay(details: Any) -> float | None:
-    for one in details if isinstance(details, list) else []:
-        delay = one.get("retryDelay") if isinstance(one, dict) else None
+    for one in _mappings(details):
+        delay = one.get("retryDelay")
         found = _DELAY.fullmatch(delay) if isinstance(delay, str) else None
         if found:
             return float(found[1])
     return None
+
+
+def _mappings(values: Any) -> list[Mapping[str, Any]]:
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
 
 
 def _text(value: Any) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
+from typing import Any
 from urllib.parse import quote, unquote
 
 from batchyard.effects import Blocking, Now
-from batchyard.errors import InputError, NotFoundError, UnsupportedError
+from batchyard.errors import (
+    InputError,
+    InvalidLinesError,
+    LineProblem,
+    NotFoundError,
+    UnsupportedError,
+)
 from batchyard.models import FileDeleted, FileObject, FileUpload, Page, PageRequest
 from batchyard.steps import BytesSource, json_body
-from batchyard_vertex._input_file import Translated, translated
 from batchyard_vertex._names import Places, file_id_at, token_of
-from batchyard_vertex._storage import Bucket, StoredObject
+from batchyard_vertex._settings import Settings
 from batchyard_vertex._wire import Wire
+from batchyard_vertex.storage import Bucket, StoredObject
+from batchyard_vertex.translation import Options, Translated, losses_in, translated, whole
 
 __all__ = ["delete_input", "find_file", "list_files", "retrieve_input", "upload_file"]
 
@@ -23,7 +32,8 @@ SKEW = 60
 async def upload_file(wire: Wire, places: Places, file: FileUpload) -> FileObject:
     """Translate the file and store it, beside its original and the map of its ids.
 
-    The record comes last: a file without one is not there.
+    The record comes last: a file without one is not there.  It has the report of
+    what could not be carried.
     """
     if file.purpose != "batch":
         raise UnsupportedError(f"Vertex keeps files for batches, not for {file.purpose!r}")
@@ -32,13 +42,13 @@ async def upload_file(wire: Wire, places: Places, file: FileUpload) -> FileObjec
             "objects in a bucket do not expire one by one: give the bucket a lifecycle rule",
             param="expires_after",
         )
-    models = wire.settings.models
-    made: Translated = await Blocking(lambda: translated(file.source, models))
+    made: Translated = await Blocking(lambda: translated(file.source, options_of(wire.settings)))
+    _check_rows(wire, made)
     file_id = file_id_at(await Now(), token_of(wire.call.marker))
     bucket = Bucket(wire)
     await bucket.store(places.original(file_id), file.source)
     await bucket.store(places.input(file_id), made.source)
-    await bucket.store(places.ids(file_id), BytesSource(made.ids))
+    await bucket.store(places.ids(file_id), made.ids)
     about = {
         "filename": quote(file.filename),
         "bytes": str(file.source.length),
@@ -47,8 +57,32 @@ async def upload_file(wire: Wire, places: Places, file: FileUpload) -> FileObjec
         "model": made.model,
         "endpoint": made.endpoint,
     }
-    await bucket.store(places.record(file_id), BytesSource(json_body(about)), about)
+    losses = made.losses.as_json()
+    told = {"losses": losses} if losses["fields"] else {}
+    if told:
+        about["losses"] = str(len(losses["fields"]))
+    record = BytesSource(json_body({**about, **told}))
+    await bucket.store(places.record(file_id), record, about)
     return await retrieve_input(wire, places, file_id)
+
+
+def options_of(settings: Settings) -> Options:
+    return Options(
+        models=settings.models,
+        lossy=settings.lossy,
+        efforts=settings.efforts,
+        embedding_config=settings.embedding_config,
+    )
+
+
+def _check_rows(wire: Wire, made: Translated) -> None:
+    """Of some requests, Vertex AI takes several rows."""
+    most = wire.settings.most_lines(made.endpoint)
+    if made.rows > most:
+        message = (
+            f"The file comes to {made.rows} requests for Vertex AI, and {most} are taken. Split it."
+        )
+        raise InvalidLinesError([LineProblem(0, "too_many_tasks", message)], 1)
 
 
 async def retrieve_input(wire: Wire, places: Places, file_id: str) -> FileObject:
@@ -58,14 +92,22 @@ async def retrieve_input(wire: Wire, places: Places, file_id: str) -> FileObject
         raise NotFoundError(
             f"there is no file {file_id!r}", status=error.status, code=error.code, param="file_id"
         ) from None
-    return _file(file_id, record)
+    losses: dict[str, Any] = {}
+    if "losses" in (record.metadata or {}):
+        content = Bucket(wire).content(places.record(file_id))
+        losses = losses_in(await whole(content))
+    return _file(file_id, record, losses)
 
 
-def _file(file_id: str, record: StoredObject) -> FileObject:
+def _file(
+    file_id: str, record: StoredObject, losses: Mapping[str, Any] | None = None
+) -> FileObject:
     about = record.metadata or {}
-    state = {
+    state: dict[str, Any] = {
         name: about[name] for name in ("lines", "left_out", "model", "endpoint") if name in about
     }
+    if losses:
+        state["losses"] = losses
     size = about.get("bytes", "")
     return FileObject.model_validate(
         {

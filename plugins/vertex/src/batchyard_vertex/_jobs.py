@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
 
 from batchyard.models import Batch, BatchError, BatchErrors, RequestCounts
+from batchyard_vertex._cures import cure_of
 from batchyard_vertex._labels import PREFIX, metadata_of
 from batchyard_vertex._names import JobId, Places, job_id
 from batchyard_vertex._tolerance import Optional, Resource
+from batchyard_vertex.translation import ENDPOINTS
 
-__all__ = ["ENDPOINTS", "Job", "JobList", "batch_of", "input_of"]
+__all__ = ["Job", "JobList", "batch_of", "input_of", "unix"]
 
 log = logging.getLogger(__name__)
-
-ENDPOINTS: Mapping[str, str] = {"/v1/chat/completions": "chat-completions"}
-"""What can be batched, and how a job's label says so."""
 
 _STATUSES = {
     "UNSPECIFIED": "validating",
@@ -37,7 +36,9 @@ _STATUSES = {
 
 _CODES = {
     1: "CANCELLED",
+    2: "UNKNOWN",
     3: "INVALID_ARGUMENT",
+    4: "DEADLINE_EXCEEDED",
     5: "NOT_FOUND",
     7: "PERMISSION_DENIED",
     8: "RESOURCE_EXHAUSTED",
@@ -46,6 +47,15 @@ _CODES = {
     14: "UNAVAILABLE",
 }
 """Names of google.rpc.Code."""
+
+QUEUE = 72 * 3600
+"""Seconds that a job may be queued before it expires (Vertex AI, batch inference)."""
+
+RUN = 24 * 3600
+"""Seconds that a job may run; rows that are not done by then are not done, and cost nothing."""
+
+ROUNDING = 60
+"""Seconds by which a day of running may seem shorter: the times shown are rounded."""
 
 
 class _Source(Resource):
@@ -102,6 +112,17 @@ class Job(Resource):
             log.warning("a job is in the unknown state %r; it is taken to run", self.state)
         return _STATUSES.get(state, "in_progress")
 
+    @property
+    def of_rows(self) -> str:
+        """The status that says what became of lines without a row.
+
+        A job that ran for all of its day has succeeded, and the rest has expired.
+        """
+        began, ended = unix(self.start_time), unix(self.end_time)
+        if self.status != "completed" or began is None or ended is None:
+            return self.status
+        return "expired" if ended - began >= RUN - ROUNDING else "completed"
+
     def label(self, name: str) -> str | None:
         return (self.labels or {}).get(f"{PREFIX}-{name}")
 
@@ -131,7 +152,8 @@ def batch_of(job: Job, places: Places) -> Batch:
     output = places.own(job.directory) if job.directory else None
     ended = status in {"completed", "failed", "cancelled", "expired"}
     # rows that were not carried out are in the error file, written or not
-    written_off = status in {"cancelled", "expired"}
+    of_rows = job.of_rows
+    written_off = of_rows in {"cancelled", "expired"}
     file_id = input_of(job, places)
     return Batch(
         id=job.id.id,
@@ -145,7 +167,7 @@ def batch_of(job: Job, places: Places) -> Batch:
         error_file_id=job.id.file("error") if ended and (output or written_off) else None,
         request_counts=_counts(job),
         metadata=metadata_of(job.labels or {}),
-        provider_state={"job": job.name, "input": file_id, "output": output, "status": status},
+        provider_state={"job": job.name, "input": file_id, "output": output, "status": of_rows},
         **_times(job, status),
     )
 
@@ -156,11 +178,19 @@ def _endpoint(job: Job) -> str | None:
 
 
 def _errors(job: Job) -> BatchErrors | None:
-    if job.error is None or job.status != "failed":
+    if job.status != "failed":
         return None
-    code = job.error.code
+    if job.error is None:
+        # a failed batch always says something
+        return BatchErrors(
+            data=[BatchError(message="The job failed, and the service says no more.")]
+        )
+    code, message = job.error.code, job.error.message or "The job failed without a reason."
     name = _CODES.get(code, str(code)) if code is not None else None
-    return BatchErrors(data=[BatchError(code=name, message=job.error.message)])
+    cure = cure_of(code, message)
+    # what the service says stays as it said it
+    whole = f"{message.rstrip()} {cure}" if cure else message
+    return BatchErrors(data=[BatchError(code=name, message=whole)])
 
 
 def _counts(job: Job) -> RequestCounts:
@@ -179,7 +209,22 @@ def _number(text: str | None) -> int:
 
 
 def _times(job: Job, status: str) -> dict[str, Any]:
-    times: dict[str, Any] = {"created_at": job.create_time, "in_progress_at": job.start_time}
+    created, began = unix(job.create_time), unix(job.start_time)
+    times: dict[str, Any] = {"created_at": created, "in_progress_at": began}
+    # one clock for the queue, and one for the run
+    if began is not None:
+        times["expires_at"] = began + RUN
+    elif created is not None:
+        times["expires_at"] = created + QUEUE
     if status in {"completed", "failed", "cancelled", "expired"}:
-        times[f"{status}_at"] = job.end_time
+        times[f"{status}_at"] = unix(job.end_time)
     return times
+
+
+def unix(text: str | None) -> int | None:
+    """Seconds of a time in RFC 3339; ``None`` for what is none."""
+    try:
+        time = datetime.fromisoformat(text or "")
+        return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import ClassVar
 
 from batchyard.effects import Stream
 from batchyard.hookspecs import hookimpl
+from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
     BatchRequest,
@@ -21,15 +22,17 @@ from batchyard.models import (
     Page,
     PageRequest,
     Ref,
+    Usage,
 )
+from batchyard.steps import openai_wire
 from batchyard_vertex import _batches, _check, _files
-from batchyard_vertex._credentials import Credentials
-from batchyard_vertex._jobs import ENDPOINTS
+from batchyard_vertex._elsewhere import described, lines_of, parse_uri
 from batchyard_vertex._names import Places, ResultId, parse_file_id
-from batchyard_vertex._results import result_lines
 from batchyard_vertex._settings import Settings as VertexSettings
-from batchyard_vertex._storage import Bucket
 from batchyard_vertex._wire import Wire
+from batchyard_vertex.auth import Credentials
+from batchyard_vertex.storage import Bucket
+from batchyard_vertex.translation import ENDPOINTS, result_lines, usage_reader
 
 __all__ = ["Vertex"]
 
@@ -60,6 +63,9 @@ class Vertex:
     @hookimpl
     async def retrieve_file(self, call: Call, file: Ref) -> FileObject:
         """Of results, the size is not known: they are translated as they are read."""
+        there = parse_uri(file.id, self._settings)
+        if there is not None:
+            return await described(self._wire(call), there)
         known = parse_file_id(file.id)
         if isinstance(known, str):
             return await _files.retrieve_input(self._wire(call), self._places, known)
@@ -87,17 +93,22 @@ class Vertex:
 
     @hookimpl
     async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
-        known = parse_file_id(file.id)
-        wire = self._wire(call)
-        bucket = Bucket(wire)
-        if isinstance(known, ResultId):
-            ended = await _batches.ended_job(wire, self._places, file, known)
-            content = result_lines(bucket, self._places, known, ended)
-        else:
-            content = bucket.content(self._places.original(known))
+        """The lines of a file or, where the account may read it, of an object by its address."""
+        content = await self._content(self._wire(call), file)
         async with aclosing(content):
             async for piece in content:
                 yield piece
+
+    async def _content(self, wire: Wire, file: Ref) -> Stream[bytes]:
+        there = parse_uri(file.id, self._settings)
+        if there is not None:
+            return lines_of(wire, there)
+        known = parse_file_id(file.id)
+        bucket = Bucket(wire)
+        if isinstance(known, ResultId):
+            ended = await _batches.ended_job(wire, self._places, file, known)
+            return result_lines(bucket, self._places, known, ended)
+        return bucket.content(self._places.original(known))
 
     @hookimpl
     async def create_batch(self, call: Call, batch: BatchRequest) -> Batch:
@@ -126,6 +137,11 @@ class Vertex:
         return await _batches.find_batch(self._wire(call), self._places, marker, input_file, since)
 
     @hookimpl
+    def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:
+        """Of Gemini's own answers, or of those that were translated."""
+        return usage_reader(endpoint) or openai_wire.usage_reader(endpoint)
+
+    @hookimpl
     def billing(self, model: str | None, requested: str | None) -> Billing:
         """What results name, or Vertex's name of what lines asked for, where the jobs are."""
         settings = self._settings
@@ -134,9 +150,9 @@ class Vertex:
 
     @hookimpl
     def limits(self, endpoint: str | None, model: str | None) -> Limits:
-        """200,000 requests and 1 GB a file (Vertex AI, batch inference with Gemini)."""
+        """What a file may have (Vertex AI, batch inference; batch embeddings)."""
         return Limits(
-            max_lines=self._settings.max_lines,
+            max_lines=self._settings.most_lines(endpoint),
             max_bytes=self._settings.max_bytes,
             endpoints=tuple(ENDPOINTS),
         )

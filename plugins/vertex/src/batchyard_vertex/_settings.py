@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -18,14 +18,25 @@ from pydantic import (
     model_validator,
 )
 
-__all__ = ["STORAGE", "Settings"]
+from batchyard_vertex._translation_settings import TranslationSettings
 
-STORAGE = "https://storage.googleapis.com"
+__all__ = ["GOOGLES", "Settings"]
+
+GOOGLES = "googleapis.com"
+"""The domain of Google's own universe; clouds run by others have theirs."""
+
 QUARTER = 256 * 1024
 """Chunks of a resumable upload are multiples of this (Cloud Storage, resumable uploads)."""
 
+MOST = 200_000
+MOST_EMBEDDINGS = 1_000_000
+
+_LARGEST_KEY = 64 * 1024
+"""Characters that a key has, at most."""
+
 _LOCATION = re.compile(r"[a-z][a-z0-9-]{1,40}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,6}")
 _MULTI_REGIONS = frozenset({"us", "eu"})
 
 VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -34,6 +45,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "credentials": ("VERTEXAI_CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS"),
     "bucket": ("GCS_BUCKET_NAME",),
     "quota_project": ("GOOGLE_CLOUD_QUOTA_PROJECT",),
+    "universe_domain": ("GOOGLE_CLOUD_UNIVERSE_DOMAIN",),
     "base_url": ("VERTEXAI_API_BASE", "GOOGLE_VERTEX_BASE_URL"),
     "storage_base_url": ("STORAGE_EMULATOR_HOST",),
     "models": ("BATCHYARD_VERTEX_MODELS",),
@@ -49,7 +61,7 @@ OTHER_NAMES = {
 """LiteLLM's names for settings."""
 
 
-class Settings(BaseModel):
+class Settings(TranslationSettings):
     """Settings of an account.  ``bucket`` may be written ``bucket/prefix``, ``gs://`` or not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,6 +81,10 @@ class Settings(BaseModel):
         description="a bucket of Cloud Storage; variable GCS_BUCKET_NAME",
     )
     prefix: str = Field(default="batchyard", description="the folder in the bucket")
+    readable: tuple[str, ...] = Field(
+        default=(),
+        description="buckets or folders (gs://…) that files may be read from in place",
+    )
     credentials: SecretStr | None = Field(
         validation_alias=AliasChoices("credentials", "vertex_credentials"),
         default=None,
@@ -81,13 +97,21 @@ class Settings(BaseModel):
     models: dict[str, str] = Field(
         default={}, description="names of models in the lines, and Vertex's names for them"
     )
+    universe_domain: str = Field(default=GOOGLES, description="of a cloud that is not Google's own")
     base_url: str | None = Field(default=None, description="where jobs are, without /v1")
-    storage_base_url: str = Field(default=STORAGE, description="where Cloud Storage is")
+    storage_base_url: str | None = Field(default=None, description="where Cloud Storage is")
+    resource_manager_url: str | None = Field(
+        default=None, description="where projects are, for the check of an account"
+    )
     token_url: str | None = Field(default=None, description="instead of the credentials' own")
     timeout: float = Field(default=600.0, gt=0, description="seconds without progress")
     create_timeout: float = Field(default=60.0, gt=0, description="seconds a create may take")
     chunk_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="bytes sent at a time")
-    max_lines: int | None = Field(default=200_000, gt=0, description="requests in one file")
+    max_lines: int | None = Field(
+        default=None,
+        gt=0,
+        description="requests in one file, in place of 200,000 and, of embeddings, 1,000,000",
+    )
     max_bytes: int | None = Field(default=1_000_000_000, gt=0, description="bytes in one file")
 
     @model_validator(mode="before")
@@ -121,6 +145,16 @@ class Settings(BaseModel):
             raise ValueError("not the name of a bucket")
         return bucket
 
+    @field_validator("readable")
+    @classmethod
+    def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        for place in places:
+            bucket, _, folder = place.removeprefix("gs://").partition("/")
+            wrong = not place.startswith("gs://") or not _BUCKET.fullmatch(bucket)
+            if wrong or ".." in folder.split("/"):
+                raise ValueError("a readable place is written gs://bucket or gs://bucket/folder")
+        return places
+
     @field_validator("prefix")
     @classmethod
     def _folder(cls, prefix: str) -> str:
@@ -129,7 +163,14 @@ class Settings(BaseModel):
             raise ValueError("a prefix is made of names, separated by slashes")
         return "/".join(parts)
 
-    @field_validator("base_url", "storage_base_url", "token_url")
+    @field_validator("universe_domain")
+    @classmethod
+    def _domain(cls, domain: str) -> str:
+        if not _DOMAIN.fullmatch(domain):
+            raise ValueError("a universe's domain is written like googleapis.com")
+        return domain
+
+    @field_validator("base_url", "storage_base_url", "resource_manager_url", "token_url")
     @classmethod
     def _url(cls, url: str | None) -> str | None:
         if not url:
@@ -154,11 +195,28 @@ class Settings(BaseModel):
         """Where the jobs of a location are (Vertex AI, regional and multi-regional endpoints)."""
         if self.base_url:
             return self.base_url
+        domain = self.universe_domain
         if location == "global":
-            return "https://aiplatform.googleapis.com"
+            return f"https://aiplatform.{domain}"
         if location in _MULTI_REGIONS:
-            return f"https://aiplatform.{location}.rep.googleapis.com"
-        return f"https://{location}-aiplatform.googleapis.com"
+            return f"https://aiplatform.{location}.rep.{domain}"
+        return f"https://{location}-aiplatform.{domain}"
+
+    @property
+    def storage(self) -> str:
+        """Where Cloud Storage is."""
+        return self.storage_base_url or f"https://storage.{self.universe_domain}"
+
+    @property
+    def resource_manager(self) -> str:
+        """Where projects are described.  What stands in for the jobs stands in for this too."""
+        usual = self.base_url or f"https://cloudresourcemanager.{self.universe_domain}"
+        return self.resource_manager_url or usual
+
+    def most_lines(self, endpoint: str | None) -> int:
+        """Requests that a file may have (Vertex AI, batch inference; batch embeddings)."""
+        usual = MOST if endpoint not in {None, "/v1/embeddings"} else MOST_EMBEDDINGS
+        return self.max_lines or usual
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings | None:
@@ -186,17 +244,24 @@ def _split_bucket(values: dict[str, Any]) -> None:
 
 
 def _project_of(credentials: Any) -> dict[str, str]:
-    """The project that a service account's key names, where its content is given."""
+    """The project that a service account's key names, given by its content or its path."""
     if isinstance(credentials, SecretStr):
         credentials = credentials.get_secret_value()
-    if not isinstance(credentials, str) or not credentials.lstrip().startswith("{"):
+    if not isinstance(credentials, str) or not credentials.strip():
         return {}
     try:
-        project = json.loads(credentials).get("project_id")
-    except ValueError:
+        text = credentials if credentials.lstrip().startswith("{") else _read(credentials)
+        key = json.loads(text)
+    except (OSError, ValueError, RecursionError):
         # what is wrong with it is told when it is used
         return {}
+    project = key.get("project_id") if isinstance(key, dict) else None
     return {"project": project} if isinstance(project, str) else {}
+
+
+def _read(path: str) -> str:
+    with Path(path).open(encoding="utf-8") as file:
+        return file.read(_LARGEST_KEY)
 
 
 def _models(text: str) -> Any:

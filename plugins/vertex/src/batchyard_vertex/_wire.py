@@ -13,9 +13,9 @@ from batchyard.effects import Plan, Request
 from batchyard.errors import AuthenticationError
 from batchyard.models import Call
 from batchyard.steps import Backoff, fetch, json_body, retrying
-from batchyard_vertex._credentials import Credentials
 from batchyard_vertex._errors import google_refusal
 from batchyard_vertex._settings import Settings
+from batchyard_vertex.auth import Access, Credentials
 
 __all__ = ["Query", "Wire", "url_of"]
 
@@ -57,7 +57,14 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> Request:
         """The request, with a token."""
-        return self._request(await self.credentials.token(), method, url, body, headers)
+        return self._request(await self.credentials.access(), method, url, body, headers)
+
+    def bare(
+        self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Request:
+        """The request, for whom the token is no business of."""
+        whole = {"accept": "application/json", **(headers or {})}
+        return Request(method, url, whole, body, self.call.timeout or self.settings.timeout)
 
     async def sent(
         self, request: Callable[[], Plan[Request]], send: Callable[[Request], Plan[T]]
@@ -67,10 +74,17 @@ class Wire:
         try:
             return await send(first)
         except AuthenticationError:
-            old = first.headers["authorization"].removeprefix("Bearer ")
-            if await self.credentials.token(old) == old:
+            if not await self.renewed(first):
                 raise
         return await send(await request())
+
+    async def renewed(self, refused: Request) -> bool:
+        """Whether there is another token than the one that *refused* was sent with."""
+        old = refused.headers.get("authorization", "").removeprefix("Bearer ")
+        current = await self.credentials.access()
+        if current.token == old:
+            current = await self.credentials.access(current)
+        return current.token != old
 
     async def get(self, model: type[M], url: str) -> M:
         """GET a *model*, again where that may help."""
@@ -79,6 +93,10 @@ class Wire:
             return self.sent(lambda: self.request("GET", url), self._fetch(model))
 
         return await retrying(attempt, self.backoff)
+
+    async def ask(self, model: type[M], url: str, body: Mapping[str, Any]) -> M:
+        """POST a question, which may be asked again."""
+        return await retrying(lambda: self.post(model, url, body), self.backoff)
 
     async def post(self, model: type[M], url: str, body: Mapping[str, Any]) -> M:
         """POST, once."""
@@ -92,20 +110,20 @@ class Wire:
         return lambda request: fetch(model, request, google_refusal)
 
     def _request(
-        self, token: str, method: str, url: str, body: bytes, headers: Mapping[str, str] | None
+        self, access: Access, method: str, url: str, body: bytes, headers: Mapping[str, str] | None
     ) -> Request:
         extra = {
             name.lower(): value
             for name, value in self.call.extra_headers.items()
             if name.lower() not in OWN_HEADERS
         }
-        quota = self.settings.quota_project
+        quota = self.settings.quota_project or access.quota_project
         whole = {
             "accept": "application/json",
             **extra,
             **(headers or {}),
             **({"x-goog-user-project": quota} if quota else {}),
-            "authorization": f"Bearer {token}",
+            "authorization": f"Bearer {access.token}",
         }
         usual = self.settings.create_timeout if method == "POST" else self.settings.timeout
         return Request(method, url, whole, body, self.call.timeout or usual)

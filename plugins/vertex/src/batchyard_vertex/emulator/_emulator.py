@@ -3,69 +3,77 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Unpack
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batchyard.emulators import Emulator, EmulatorOptions, Quirk
+from batchyard_vertex.emulator._access import Access
+from batchyard_vertex.emulator._bucket_routes import BucketRoutes
 from batchyard_vertex.emulator._errors import ApiError, envelope
 from batchyard_vertex.emulator._job_routes import JobRoutes
 from batchyard_vertex.emulator._jobs import Jobs
+from batchyard_vertex.emulator._key_files import credential_files, key_file
 from batchyard_vertex.emulator._object_routes import ObjectRoutes
 from batchyard_vertex.emulator._objects import Objects
-from batchyard_vertex.emulator._tokens import TokenRefusedError, Tokens, key_file
+from batchyard_vertex.emulator._projects import ProjectRoutes
+from batchyard_vertex.emulator._quirks import QUIRKS, expanded
+from batchyard_vertex.emulator._token_routes import OPEN_PATHS, TokenRoutes
+from batchyard_vertex.emulator._tokens import TokenRefusedError, Tokens
 from batchyard_vertex.emulator._uploads import Uploads
 
 __all__ = ["VertexEmulator"]
 
 PROJECT = "batchyard-emulator"
 BUCKET = "batchyard-emulator"
+REGION = "us-central1"
 MODEL = "gemini-2.5-flash"
 STAND_INS = ("gpt-4.1-mini", "gpt-4.1-nano", "gpt-4o-mini")
 """Models of the examples, for which Gemini stands in."""
 
 
 class VertexEmulator(Emulator):
-    """Batch prediction jobs, Cloud Storage and the token endpoint, on one address.
+    """Batch prediction jobs, Cloud Storage and Google's token endpoints, on one address.
 
-    ``buckets`` are those that there are.  ``tokens`` and ``uploads`` can be made
-    to forget what they know, as services do.
+    ``buckets`` are those that there are, with their locations where they have
+    others than the jobs.  ``tokens`` and ``uploads`` can be made to forget what
+    they know, as services do, and ``access`` to deny.
     """
 
     name: ClassVar[str] = "vertex"
-    known_quirks = (
-        Quirk("shards", "The output comes in that many objects, in odd order.", 3),
-        Quirk("no-sibling-echo", "The key beside a request does not come back."),
-        Quirk("no-model-version", "Answers do not say which model gave them."),
-        Quirk("flaky-rows", "Every so many rows fail with 429.", 4),
-        Quirk("missing-rows", "That many rows are in no object.", 1),
-        Quirk("late-objects", "Output is listed that many seconds after the job's end.", 3),
-        Quirk("queue-full", "Jobs expire in the queue, after 72 hours."),
-    )
+    known_quirks: ClassVar[tuple[Quirk, ...]] = QUIRKS
 
     def __init__(
-        self, *, buckets: Iterable[str] = (BUCKET,), **options: Unpack[EmulatorOptions]
+        self,
+        *,
+        buckets: Iterable[str] | Mapping[str, str] = (BUCKET,),
+        **options: Unpack[EmulatorOptions],
     ) -> None:
+        options["quirks"] = tuple(expanded(options.get("quirks", ())))
         super().__init__(**options)
+        places = buckets if isinstance(buckets, Mapping) else dict.fromkeys(buckets, REGION)
+        self.access = Access(self.quirks)
         self.tokens = Tokens()
-        self.objects = Objects(self.store, tuple(buckets))
+        self.objects = Objects(self.store, places)
         self.uploads = Uploads(self.objects)
         self.jobs = Jobs(
-            self.objects, seed=self.seed, time_scale=self.time_scale, quirks=self.quirks
+            self.objects,
+            self.access,
+            seed=self.seed,
+            time_scale=self.time_scale,
+            quirks=self.quirks,
         )
 
     def environment(self, url: str) -> dict[str, str]:
         """Variables that point the `vertex` account at `url`, with a key for it."""
         return {
             "VERTEXAI_PROJECT": PROJECT,
-            "VERTEXAI_LOCATION": "us-central1",
+            "VERTEXAI_LOCATION": REGION,
             "VERTEXAI_CREDENTIALS": key_file(url, PROJECT),
             "VERTEXAI_API_BASE": url,
             "STORAGE_EMULATOR_HOST": url,
@@ -73,15 +81,24 @@ class VertexEmulator(Emulator):
             "BATCHYARD_VERTEX_MODELS": json.dumps(dict.fromkeys(STAND_INS, MODEL)),
         }
 
+    def credentials(self, url: str) -> dict[str, str]:
+        """Files of credentials by their ``type``, all of them good here.
+
+        Of a machine's own, `GCE_METADATA_HOST` is the address without its scheme.
+        """
+        return credential_files(url, PROJECT)
+
     def error_document(self, status: int, message: str) -> object:
         return envelope(status, message)
 
     def service(self) -> ASGIApp:
         app = Starlette(
             routes=[
-                Route("/token", self._token, methods=["POST"]),
-                *JobRoutes(self.jobs, self.clock).routes(),
-                *ObjectRoutes(self.objects, self.uploads, self.clock).routes(),
+                *TokenRoutes(self.tokens, self.clock, self.quirks, PROJECT).routes(),
+                *JobRoutes(self.jobs, self.access, self.clock, self.quirks).routes(),
+                *ProjectRoutes(self.access, (PROJECT,)).routes(),
+                *BucketRoutes(self.objects, self.access).routes(),
+                *ObjectRoutes(self.objects, self.uploads, self.access, self.clock).routes(),
             ],
             exception_handlers={
                 ApiError: _refused,
@@ -92,10 +109,6 @@ class VertexEmulator(Emulator):
         app.router.redirect_slashes = False
         return _Guarded(app, self)
 
-    async def _token(self, request: Request) -> Response:
-        form = dict(parse_qsl((await request.body()).decode(errors="replace")))
-        return JSONResponse(self.tokens.issue(form, self.clock.now()))
-
 
 class _Guarded:
     """Lets in who has a token; an upload's session is known by its address."""
@@ -105,7 +118,9 @@ class _Guarded:
         self._emulator = emulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_open = scope["path"] == "/token" or b"upload_id=" in scope.get("query_string", b"")
+        is_open = scope["path"].startswith(OPEN_PATHS) or b"upload_id=" in scope.get(
+            "query_string", b""
+        )
         if scope["type"] == "http" and not is_open:
             request = Request(scope, receive)
             authorization = request.headers.get("authorization", "")

@@ -13,7 +13,9 @@ _STATUSES = {
     404: "NOT_FOUND",
     409: "ABORTED",
     429: "RESOURCE_EXHAUSTED",
+    501: "UNIMPLEMENTED",
     503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
 
 
@@ -21,18 +23,28 @@ class ApiError(Exception):
     """A refusal; *reason* is Cloud Storage's word for it, where the refusal is of that kind."""
 
     def __init__(
-        self, code: int, message: str, *, status: str | None = None, reason: str | None = None
+        self,
+        code: int,
+        message: str,
+        *,
+        status: str | None = None,
+        reason: str | None = None,
+        details: list[dict[str, object]] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.reason = reason
+        self.details = details
 
     @property
     def document(self) -> dict[str, Any]:
         if self.reason is None:
-            return envelope(self.code, self.message, self.status)
+            whole = envelope(self.code, self.message, self.status)
+            if self.details:
+                whole["error"]["details"] = self.details
+            return whole
         first = {"message": self.message, "domain": "global", "reason": self.reason}
         return {"error": {"code": self.code, "message": self.message, "errors": [first]}}
 

@@ -12,7 +12,7 @@ from batchyard.emulators.openai_wire._prompts import PrefixCache, count_tokens
 from batchyard.emulators.openai_wire._prose import compose, compose_json
 from batchyard.emulators.openai_wire._schemas import Instances
 
-__all__ = ["FLAG", "RowFailedError", "answer"]
+__all__ = ["FLAG", "RowFailedError", "answer", "bad_request"]
 
 FLAG = "[[flagged]]"
 """A prompt that contains this is blocked."""
@@ -73,20 +73,20 @@ def answer(request: Request, model: str, rng: random.Random, cache: PrefixCache)
 def _check(request: Request) -> None:
     contents = request.get("contents") or []
     if not contents:
-        raise _bad("at least one contents field is required")
+        raise bad_request("at least one contents field is required")
     for content in contents:
         if content.get("role") not in {"user", "model"}:
-            raise _bad("Please use a valid role: user, model.")
+            raise bad_request("Please use a valid role: user, model.")
         if not content.get("parts"):
-            raise _bad("Unable to submit request because it must have a text parameter.")
+            raise bad_request("Unable to submit request because it must have a text parameter.")
     for name, value in (request.get("generationConfig") or {}).items():
         least, most = _RANGES.get(name, (-math.inf, math.inf))
         if isinstance(value, int | float) and not least <= value <= most:
             message = f"{name}: value {value} is not in the supported range [{least}, {most}]"
-            raise _bad(f"Unable to submit request because it has an invalid {message}.")
+            raise bad_request(f"Unable to submit request because it has an invalid {message}.")
 
 
-def _bad(message: str) -> RowFailedError:
+def bad_request(message: str) -> RowFailedError:
     return RowFailedError(400, "Bad Request", message, "INVALID_ARGUMENT")
 
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from batchyard.emulators import Blob
+from batchyard_vertex.emulator._models import Kind
 
 __all__ = ["ImportFailedError", "Imported", "imported"]
 
@@ -18,6 +19,12 @@ _ADVICE = (
 )
 
 
+_MEMBERS: dict[Kind, tuple[str, type]] = {
+    Kind.LEGACY_EMBEDDING: ("content", str),
+    Kind.OPEN: ("body", dict),
+}
+
+
 class ImportFailedError(Exception):
     """The whole job fails, with code 3."""
 
@@ -25,8 +32,8 @@ class ImportFailedError(Exception):
 Imported = list[dict[str, Any]]
 
 
-def imported(blob: Blob) -> Imported:
-    """The rows of a file."""
+def imported(blob: Blob, kind: Kind = Kind.GEMINI, *, strict: bool = True) -> Imported:
+    """The rows of a file, for a model of that kind."""
     rows: Imported = []
     types: dict[tuple[str, ...], str] = {}
     with blob.path.open("rb") as file:
@@ -37,13 +44,19 @@ def imported(blob: Blob) -> Imported:
                 row = json.loads(line)
             except ValueError as error:
                 raise _failed(number, "it is not JSON") from error
-            if not isinstance(row, dict) or not isinstance(row.get("request"), dict):
-                raise _failed(number, "it has no request")
-            _load(row, (), types, number)
+            _check_kind(row, kind, number)
+            if strict:
+                _load(row, (), types, number)
             rows.append(row)
     if not rows:
         raise _failed(0, "it is empty")
     return rows
+
+
+def _check_kind(row: Any, kind: Kind, number: int) -> None:
+    name, form = _MEMBERS.get(kind, ("request", dict))
+    if not isinstance(row, dict) or not isinstance(row.get(name), form):
+        raise _failed(number, f"it has no {name}")
 
 
 def _load(value: Any, path: tuple[str, ...], types: dict[tuple[str, ...], str], at: int) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 
 from batchyard.emulators import BlobWriter
 from batchyard_vertex.emulator._errors import ApiError
-from batchyard_vertex.emulator._objects import Objects, Stored
+from batchyard_vertex.emulator._objects import Objects, Stored, hashes_of
 
-__all__ = ["Session", "Uploads", "parts_of"]
+__all__ = ["Session", "Uploads", "description", "parts_of"]
 
 QUARTER = 256 * 1024
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
-_BOUNDARY = re.compile(r'multipart/related;.*boundary="?([^";]+)"?', re.IGNORECASE)
+_BOUNDARY = re.compile(r"multipart/related;.*boundary=[\"']?([^;\"']+)[\"']?", re.IGNORECASE)
+
+About = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -25,7 +27,7 @@ class Session:
 
     bucket: str
     name: str
-    metadata: dict[str, str]
+    about: About
     if_generation: str | None
     writer: BlobWriter
     total: int | None
@@ -40,29 +42,20 @@ class Uploads:
         self._sessions: dict[str, Session] = {}
 
     def whole(
-        self, bucket: str, about: dict[str, Any], data: bytes, if_generation: str | None, at: float
+        self, bucket: str, about: About, data: bytes, if_generation: str | None, at: float
     ) -> Stored:
         name = _name(about)
         self._objects.check(bucket, name, if_generation)
         writer = self._objects.store.writer()
         writer.write(data)
-        metadata = about.get("metadata") or {}
-        return self._objects.put(bucket, name, writer.commit(), at=at, metadata=metadata)
+        return self._put(bucket, name, about, writer, at)
 
-    def begin(
-        self, bucket: str, about: dict[str, Any], if_generation: str | None, total: int | None
-    ) -> str:
+    def begin(self, bucket: str, about: About, if_generation: str | None, total: int | None) -> str:
         name = _name(about)
         self._objects.check(bucket, name, if_generation)
         upload_id = secrets.token_urlsafe(24)
-        self._sessions[upload_id] = Session(
-            bucket,
-            name,
-            about.get("metadata") or {},
-            if_generation,
-            self._objects.store.writer(),
-            total,
-        )
+        writer = self._objects.store.writer()
+        self._sessions[upload_id] = Session(bucket, name, about, if_generation, writer, total)
         return upload_id
 
     def forget(self, upload_id: str) -> None:
@@ -116,23 +109,52 @@ class Uploads:
 
     def _finish(self, session: Session, at: float) -> None:
         self._objects.check(session.bucket, session.name, session.if_generation)
-        session.stored = self._objects.put(
-            session.bucket, session.name, session.writer.commit(), at=at, metadata=session.metadata
+        session.stored = self._put(session.bucket, session.name, session.about, session.writer, at)
+
+    def _put(self, bucket: str, name: str, about: About, writer: BlobWriter, at: float) -> Stored:
+        blob = writer.commit()
+        hashes = hashes_of(blob)
+        for field, kind, have in (
+            ("md5Hash", "MD5", hashes.md5),
+            ("crc32c", "CRC32C", hashes.crc32c),
+        ):
+            said = about.get(field)
+            if said is not None and have is not None and said != have:
+                message = (
+                    f'Provided {kind} hash "{said}" doesn\'t match calculated {kind} hash "{have}".'
+                )
+                raise ApiError(400, message, reason="invalid")
+        kind = about.get("contentType") or "application/octet-stream"
+        return self._objects.put(
+            bucket,
+            name,
+            blob,
+            at=at,
+            hashes=hashes,
+            content_type=str(kind),
+            metadata=about.get("metadata") or {},
         )
 
 
-def parts_of(content_type: str, body: bytes) -> tuple[dict[str, Any], bytes]:
+def parts_of(content_type: str, body: bytes) -> tuple[About, bytes]:
     """The description and the data of a ``multipart/related`` body."""
     found = _BOUNDARY.fullmatch(content_type)
     edge = b"--" + found[1].encode() if found else b""
     pieces = body.split(edge) if found else []
     if len(pieces) != 4 or not pieces[3].startswith(b"--"):
-        raise ApiError(400, "Failed to parse the multipart body.", reason="badRequest")
-    about, data = (piece.partition(b"\r\n\r\n")[2][:-2] for piece in pieces[1:3])
-    return description(about), data
+        raise ApiError(400, "Failed to parse the multipart body.", reason="parseError")
+    (_, about), (head, data) = (_part(piece) for piece in pieces[1:3])
+    kind = re.search(rb"content-type:\s*([^\r\n]+)", head, re.IGNORECASE)
+    given = {"contentType": kind[1].decode("latin-1").strip()} if kind else {}
+    return {**given, **description(about)}, data
 
 
-def description(text: bytes) -> dict[str, Any]:
+def _part(piece: bytes) -> tuple[bytes, bytes]:
+    head, _, body = piece.partition(b"\r\n\r\n")
+    return head, body[:-2]
+
+
+def description(text: bytes) -> About:
     try:
         about = json.loads(text or b"{}")
     except ValueError:
@@ -142,7 +164,7 @@ def description(text: bytes) -> dict[str, Any]:
     return about
 
 
-def _name(about: dict[str, Any]) -> str:
+def _name(about: About) -> str:
     name = about.get("name")
     if not isinstance(name, str) or not name or len(name.encode()) > 1024:
         raise ApiError(400, "Required object name is missing or invalid.", reason="required")

@@ -1,0 +1,269 @@
+"""Prediction rows as the lines of OpenAI's output and error files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from batchyard.lines import MAX_RESULT_LINE, split
+from batchyard_vertex._names import JobId, Role
+from batchyard_vertex.translation._answers import About, block_reason, chat_completion, text_in
+from batchyard_vertex.translation._claude_answers import claude_completion
+from batchyard_vertex.translation._dialects import LABEL
+from batchyard_vertex.translation._digests import digest_of
+from batchyard_vertex.translation._failures import error_body, failure_of, refusal
+from batchyard_vertex.translation._plain_rows import PlainRow, PlainRows
+from batchyard_vertex.translation._response_objects import response_object
+from batchyard_vertex.translation._row_ids import Place, RowIds, place_of
+from batchyard_vertex.translation._vectors import Join, Vector, vector_in
+
+__all__ = ["Rows"]
+
+_NEVER_RUN = {
+    "cancelled": ("batch_cancelled", "This request was not executed: the batch was cancelled."),
+    "expired": ("batch_expired", "This request was not executed: the batch expired."),
+}
+
+Read: TypeAlias = Callable[[dict[str, Any], About], dict[str, Any]]
+
+_READERS: dict[str, Read] = {
+    "claude": claude_completion,
+    "gemini": chat_completion,
+    "native": lambda answer, about: {"modelVersion": about.model, **answer},
+    "open": lambda answer, about: {"model": about.model, **answer},
+    "responses": response_object,
+}
+_OF_GEMINI = frozenset({"gemini", "native", "responses"})
+
+
+class _Echo(msgspec.Struct, gc=False):
+    """Of the request, which is as long as the answer, the labels are all that is read."""
+
+    labels: Any = None
+
+
+class _Row(msgspec.Struct, gc=False):
+    status: Any = None
+    custom_id: Any = None
+    key: Any = None
+    request: _Echo | None = None
+    response: Any = None
+    processed_time: Any = None
+    predictions: Any = None
+
+
+_decode = msgspec.json.Decoder(_Row).decode
+
+
+class Rows:
+    """Writes one of a job's two files.  Plain and blocking; to be closed."""
+
+    def __init__(self, ids: RowIds, role: Role, job: JobId) -> None:
+        self._ids = ids
+        self._role = role
+        self._job = job
+        self._model = ids.head.model.rpartition("/")[2]
+        self._dialect = ids.head.dialect
+        self._read = _READERS.get(self._dialect)
+        self._join = Join(self._model) if self._read is None else None
+        self._plain = PlainRows(job.number, self._model) if ids.head.dialect == "gemini" else None
+        self._seen = bytearray(len(ids) + 1)
+        self._left = len(ids)
+
+    def close(self) -> None:
+        if self._join is not None:
+            self._join.close()
+
+    @property
+    def complete(self) -> bool:
+        """Whether there has been a row for every line that was sent."""
+        return self._left <= 0
+
+    def translated(self, block: bytes) -> bytes:
+        """The lines of this file among some whole rows."""
+        lines = (self._line(data) for _, _, data in split((block,), MAX_RESULT_LINE))
+        return b"".join([line for line in lines if line])
+
+    def left_out(self) -> Iterator[bytes]:
+        """The lines that the service never got, because they were wrong."""
+        for number, entry in self._ids.entries():
+            error = entry.error
+            if error is None:
+                continue
+            self._mark(number)
+            if self._role == "error":
+                yield self._written(number, entry.custom_id, refusal(400, error))
+
+    def never_run(self, status: str | None) -> Iterator[bytes]:
+        """The lines of which something never came, and those without any row of a job cut short."""
+        for number in self._join.waiting if self._join is not None else ():
+            entry = self._ids.entry(number)
+            if entry is not None and self._join is not None:
+                self._mark(number)
+                told = self._join.told(number, len(entry.digests))
+                if self._role == "error":
+                    yield self._written(number, entry.custom_id, told)
+        reason = _NEVER_RUN.get(status or "")
+        if reason is None or self._role != "error":
+            return
+        error = {"code": reason[0], "message": reason[1]}
+        for number, entry in self._ids.entries():
+            if not self._seen[number]:
+                yield self._written(number, entry.custom_id, None, error)
+
+    def _mark(self, number: int) -> None:
+        if number < len(self._seen) and not self._seen[number]:
+            self._seen[number] = 1
+            self._left -= 1
+
+    def _line(self, data: bytes | None) -> bytes:
+        if self._plain is not None and data:
+            plain = self._plain.read(data)
+            if plain is not None:
+                return self._plainly(self._plain, plain)
+        return self._oddly(data)
+
+    def _oddly(self, data: bytes | None) -> bytes:
+        """A row of any kind."""
+        if data is not None and not data.strip():
+            return b""
+        row = _row_in(data)
+        if row is None:
+            return self._lost("A row of the output cannot be read.")
+        place = _place_in(row) or self._ids.take(self._digest(data or b""))
+        if place is None:
+            return self._lost("A row of the output does not say whose it is.")
+        number = place.number
+        if self._join is not None:
+            response = self._joined(self._join, row, place)
+            if response is None:
+                return b""
+        else:
+            about = About(f"{self._job.number}-{number}", row.processed_time, self._model)
+            response = self._response(row, about)
+        self._mark(number)
+        if (response["status_code"] == 200) != (self._role == "output"):
+            return b""
+        # of a row that nobody asked for, its own id is all there is
+        custom_id = self._ids.custom_id(number) or f"by-{number}"
+        return self._written(number, custom_id, response)
+
+    def _plainly(self, plain: PlainRows, row: PlainRow) -> bytes:
+        number = row.number
+        self._mark(number)
+        if self._role != "output":
+            return b""
+        return plain.written(row, number, self._ids.custom_id(number) or f"by-{number}")
+
+    def _digest(self, data: bytes) -> bytes:
+        """What the echoed request is known by."""
+        row = _loaded(data)
+        echoed = row.get("instance") if self._dialect == "predictions" else row.get("request")
+        if isinstance(echoed, str):
+            echoed = {"content": echoed}
+        return digest_of(echoed) if isinstance(echoed, dict) else b""
+
+    def _response(self, row: _Row, about: About) -> dict[str, Any]:
+        """What the endpoint would have answered."""
+        failure = _failure_in(row)
+        if failure is not None:
+            return failure
+        answer = row.response
+        if self._dialect in _OF_GEMINI and not answer.get("candidates"):
+            return _unanswered(answer)
+        body = self._read(answer, about) if self._read is not None else answer
+        return {"status_code": 200, "request_id": text_in(body, "id"), "body": body}
+
+    def _joined(self, join: Join, row: _Row, place: Place) -> dict[str, Any] | None:
+        entry = self._ids.entry(place.number)
+        failure, vector = None, None
+        if not _status_of(row):
+            predictions = row.predictions if isinstance(row.predictions, list) else []
+            vector = vector_in(predictions[0] if predictions else row.response)
+        if vector is None:
+            failure = _failure_in(row) or refusal(502, error_body(502, "The row has no vector."))
+        size = len(entry.digests) if entry else 1
+        found: Vector | dict[str, Any] = vector if vector is not None else failure or {}
+        as_base64 = bool(entry and (entry.about or {}).get("base64"))
+        return join.add(place, size, found, as_base64=as_base64)
+
+    def _lost(self, message: str) -> bytes:
+        """A row that belongs to no line is told of where failures are, once."""
+        if self._role != "error":
+            return b""
+        return self._written(0, None, None, {"code": "malformed_row", "message": message})
+
+    def _written(
+        self,
+        number: int,
+        custom_id: str | None,
+        response: dict[str, Any] | None,
+        error: dict[str, str] | None = None,
+    ) -> bytes:
+        line = {
+            "id": f"batch_req_{self._job.number}_{number}",
+            "custom_id": custom_id,
+            "response": response,
+            "error": error,
+        }
+        try:
+            return msgspec.json.encode(line) + b"\n"
+        except (UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
+            # half a surrogate pair can only be written as an escape
+            return json.dumps(line).encode() + b"\n"
+
+
+def _row_in(data: bytes | None) -> _Row | None:
+    try:
+        return _decode(data or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        row = _loaded(data or b"")
+    if not row:
+        return None
+    request = row.get("request")
+    echo = _Echo(request.get("labels")) if isinstance(request, dict) else None
+    known = {name: row.get(name) for name in _Row.__struct_fields__ if name != "request"}
+    return _Row(request=echo, **known)
+
+
+def _loaded(data: bytes) -> dict[str, Any]:
+    """What msgspec refuses too, such as half of a surrogate pair; empty for no object."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _place_in(row: _Row) -> Place | None:
+    """From the label, which is always echoed, else from the keys beside the request."""
+    labels = row.request.labels if row.request is not None else None
+    label = labels.get(LABEL) if isinstance(labels, dict) else None
+    return place_of(label) or place_of(row.custom_id) or place_of(row.key)
+
+
+def _status_of(row: _Row) -> str:
+    return row.status.strip() if isinstance(row.status, str) else ""
+
+
+def _failure_in(row: _Row) -> dict[str, Any] | None:
+    status = _status_of(row)
+    if status:
+        return failure_of(status)
+    if not isinstance(row.response, dict) or not row.response:
+        message = "The service gave neither an answer nor a reason."
+        return refusal(502, error_body(502, message))
+    return None
+
+
+def _unanswered(answer: Mapping[str, Any]) -> dict[str, Any]:
+    reason = block_reason(answer)
+    if reason is None:
+        return refusal(502, error_body(502, "The answer is empty.", "empty_response"))
+    feedback = answer["promptFeedback"]
+    told = text_in(feedback, "blockReasonMessage")
+    message = f"The prompt was blocked ({reason})." + (f" {told}" if told else "")
+    return refusal(400, error_body(400, message, "content_filter"))
