@@ -32,7 +32,15 @@ EVERY = dict(commands())
 
 WITHOUT_PROVIDER = {
     *("completion", "emulate", "plugins doctor", "plugins info", "plugins list", "providers"),
-    *("ledger migrate", "ledger status", "reprice", "usage", "worker", "config from-litellm"),
+    *(
+        "ledger migrate",
+        "ledger status",
+        "reprice",
+        "usage",
+        "worker",
+        "config from-litellm",
+        "serve",
+    ),
 }
 
 
