@@ -32,8 +32,8 @@ EVERY = dict(commands())
 
 WITHOUT_PROVIDER = {
     *("completion", "emulate", "plugins doctor", "plugins info", "plugins list", "providers"),
-    *("keys create", "keys list", "keys revoke", "keys rotate"),
-    *("ledger migrate", "ledger status", "reprice", "usage", "worker", "config from-litellm"),
+    *("keys create", "keys list", "keys revoke", "keys rotate", "config from-litellm"),
+    *("ledger migrate", "ledger status", "reprice", "serve", "usage", "worker"),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # it brings no types, and tests alone need it
+import yaml
 
 from batchyard.config import GatewaySettings, LedgerSettings
 from tests.docs.pages import ROOT

@@ -6,6 +6,7 @@ It has an environment of its own: it holds google-genai, and more, at other vers
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,10 @@ PACKAGE = "google-cloud-aiplatform==2.7.0"
 
 @pytest.mark.slow
 def test_the_official_package_parses_every_request(tmp_path: Path) -> None:
-    environment = Environment.create(tmp_path / "official", with_pip=True)
-    run(str(environment.python), "-m", "pip", "install", "--quiet", PACKAGE, check=True)
+    environment = Environment.create(tmp_path / "official")
+    # from an index, in versions of its own: they are not those of the lock
+    pip = (sys.executable, "-m", "pip", "--python", str(environment.python))
+    run(*pip, "install", "--quiet", PACKAGE, check=True)
     written, _ = sent(*everything(), lossy="drop")
     file = tmp_path / "requests.jsonl"
     file.write_text("".join(json.dumps(one["request"]) + "\n" for one in written), "utf-8")
