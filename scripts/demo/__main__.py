@@ -20,7 +20,7 @@ PROVIDERS = ("openai", "azure", "vertex")
 def demonstrate(providers: Sequence[str]) -> int:
     """The quickstart, and then some hundred requests at each of the providers."""
     with emulated(providers) as environment:
-        configuration = fresh(providers[0])
+        configuration = fresh(providers)
         with gateway(configuration, environment) as url:
             curl_commands(url)
             made = [reviews_with_openai(url, one) for one in providers]

@@ -15,7 +15,7 @@ __all__ = ["run_live"]
 
 def run_live(provider: str, environment: Mapping[str, str]) -> int:
     """Progress goes to the terminal; a demo that was interrupted takes up its batch."""
-    configuration = prepared(LIVE_FOLDER, provider)
+    configuration = prepared(LIVE_FOLDER, [provider])
     results, errors = LIVE_FOLDER / "results.jsonl", LIVE_FOLDER / "errors.jsonl"
     arguments = (
         *("run", str(REQUESTS.relative_to(ROOT)), "--provider", provider),
