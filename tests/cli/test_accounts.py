@@ -58,7 +58,7 @@ def test_show_prints_what_comes_out_and_where_it_is_from_without_secrets(
     configured: Shell,
 ) -> None:
     shown = configured.json("config", "show", BATCHYARD_ACCOUNTS__EU__MAX_LINES="7")
-    sections = {"ledger", "sinks", "gates", "prices"}
+    sections = {"gateway", "ledger", "models", "sinks", "gates", "prices"}
     assert set(shown) == {"file", "default_account", "accounts", *sections}
     assert not any(shown[one] for one in sections)
     assert (shown["file"], shown["default_account"]) == ("batchyard.toml", "eu")

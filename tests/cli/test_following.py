@@ -110,7 +110,7 @@ class TestOfBatchesFromElsewhere:
         assert adopted["id"] != batch
         assert tracked.json("batches", "wait", adopted["id"], "--quiet")["status"] == "completed"
         receipt = tracked.json("batches", "cost", adopted["id"])
-        assert receipt["identity"] == {"owner": "mia", "team": "core", "tags": ["a"]}
+        assert receipt["identity"] == {"owner": "mia", "team": "core", "tags": ["a"], "key": None}
         assert (receipt["state"], receipt["proof"]["complete"]) == ("priced", True)
         assert tracked.json("adopt", batch, "--account", "openai")["id"] == adopted["id"]
 

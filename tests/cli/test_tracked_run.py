@@ -90,7 +90,8 @@ def test_identity_is_kept_and_another_owner_does_not_see_the_batch(tracked: Shel
     path = tracked.file(chat_lines(1))
     own = ("--owner", "mia", "--team", "core", "--tag", "a", "--tag", "b")
     record = tracked.json("run", path, *own)
-    assert record["receipt"]["identity"] == {"owner": "mia", "team": "core", "tags": ["a", "b"]}
+    who = {"owner": "mia", "team": "core", "tags": ["a", "b"], "key": None}
+    assert record["receipt"]["identity"] == who
     batch = record["batch"]["id"]
     assert tracked.json("run", path, "--batch", batch, "--owner", "mia")["batch"]["id"] == batch
     done = tracked("run", path, "--batch", batch, "--owner", "eve")

@@ -41,6 +41,7 @@ def test_models_accounts_prices_and_keys_are_carried() -> None:
             "azure": {
                 "base_url": "env:AZURE_API_BASE_EU",
                 "api_key": "env:AZURE_API_KEY_EU",
+                "api_version": "2025-03-01-preview",
                 "deployments": {
                     "mini-global-batch": {"name": "mini-global-batch", "base_model": "gpt-4.1-mini"}
                 },
@@ -57,15 +58,12 @@ def test_models_accounts_prices_and_keys_are_carried() -> None:
         },
     }
     assert list(lost(made)) == [
-        "model_list.0.litellm_params.api_version",
         "model_list.0.litellm_params.rpm",
         "model_list.0.model_info.mode",
-        "files_settings.0.api_version",
         "litellm_settings.callbacks",
         "litellm_settings.drop_params",
     ]
     assert "langfuse, prometheus" in lost(made)["litellm_settings.callbacks"]
-    assert "only the v1 API" in lost(made)["files_settings.0.api_version"]
     assert noted(made)["model_list.1"].startswith("output_cost_per_token: halved")
     assert "the first is the default account: azure" in noted(made)["files_settings"]
 
@@ -80,11 +78,12 @@ def test_a_name_at_several_accounts_keeps_its_weights_and_aliases() -> None:
     ]
     assert data["models"] == {
         "gpt-4o": {"accounts": both},
-        "gpt-4o-us": {"account": ca, "model": "gpt-4o"},
+        # the same resource by another version of its API
+        "gpt-4o-us": {"account": f"{ca}-2", "model": "gpt-4o"},
         "default-model": {"accounts": both},
         "hidden": {"accounts": both},
     }
-    assert set(data["accounts"]) == {eu, ca}
+    assert set(data["accounts"]) == {eu, ca, f"{ca}-2"}
     found = lost(made)
     assert "no provider 'bedrock' is installed" in found["model_list.3.litellm_params"]
     assert "no wildcards" in found["model_list.4"]

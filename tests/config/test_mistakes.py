@@ -19,7 +19,7 @@ HEAD = '[accounts.mine]\nprovider = "acme"\nkey = "sk-SECRET"\n'
         ("defualt_account = 'x'", "defualt_account: .* mean 'default_account'"),
         ("[acounts.x]", "acounts: there is no such setting; did you mean 'accounts'"),
         ("[ledgr]", "ledgr: there is no such setting; did you mean 'ledger'"),
-        ("[gateway]", "gateway: there is no such setting"),
+        ("[gatway]", "gatway: there is no such setting; did you mean 'gateway'"),
         ("sinks = 'x'", "sinks: must be a table .* sinks.NAME.sink"),
         ("ledger = 3", "ledger: must be a table .* ledger.url"),
         ("[sinks.a-b]\n[sinks.A_B]", "sinks.A_B: this is the name of another sink too, 'a-b'"),
