@@ -173,8 +173,16 @@ class FerroGW(Contestant):
         return (str(OWN / "ferrogw/bin/ferrogw"), "serve")
 
     def environment(self) -> Mapping[str, str]:
-        bare = self.upstream.removesuffix("/v1")
-        return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": bare, "PORT": str(self.port)}
+        config = self.folder / "config.yaml"
+        # without it, it takes neither batches nor more than ten megabytes
+        config.write_text(
+            "strategy:\n  mode: single\ntargets:\n  - virtual_key: openai\n"
+            "batch_target: openai\nmax_request_bytes: 1000000000\n",
+            encoding="utf-8",
+        )
+        limits = {"RATE_LIMIT_RPS": "1000000", "RATE_LIMIT_BURST": "1000000"}
+        own = {"GATEWAY_CONFIG": str(config), "MASTER_KEY": KEY, "PORT": str(self.port)}
+        return {**super().environment(), **limits, **own}
 
 
 KINDS: Mapping[str, type[Contestant]] = {
