@@ -72,6 +72,7 @@ class Rows:
         self._plain = PlainRows(job.number, self._model) if ids.head.dialect == "gemini" else None
         self._seen = bytearray(len(ids) + 1)
         self._left = len(ids)
+        self._found = 0
 
     def close(self) -> None:
         if self._join is not None:
@@ -81,6 +82,11 @@ class Rows:
     def complete(self) -> bool:
         """Whether there has been a row for every line that was sent."""
         return self._left <= 0
+
+    @property
+    def found(self) -> int:
+        """How many rows there were, each once."""
+        return self._found
 
     def translated(self, block: bytes) -> bytes:
         """The lines of this file among some whole rows."""
@@ -114,8 +120,11 @@ class Rows:
             if not self._seen[number]:
                 yield self._written(number, entry.custom_id, None, error)
 
+    def _is_new(self, number: int) -> bool:
+        return number < len(self._seen) and not self._seen[number]
+
     def _mark(self, number: int) -> None:
-        if number < len(self._seen) and not self._seen[number]:
+        if self._is_new(number):
             self._seen[number] = 1
             self._left -= 1
 
@@ -144,6 +153,7 @@ class Rows:
         else:
             about = About(f"{self._job.number}-{number}", row.processed_time, self._model)
             response = self._response(row, about)
+            self._found += self._is_new(number)
         self._mark(number)
         if (response["status_code"] == 200) != (self._role == "output"):
             return b""
@@ -153,6 +163,7 @@ class Rows:
 
     def _plainly(self, plain: PlainRows, row: PlainRow) -> bytes:
         number = row.number
+        self._found += self._is_new(number)
         self._mark(number)
         if self._role != "output":
             return b""
@@ -188,6 +199,7 @@ class Rows:
         size = len(entry.digests) if entry else 1
         found: Vector | dict[str, Any] = vector if vector is not None else failure or {}
         as_base64 = bool(entry and (entry.about or {}).get("base64"))
+        self._found += join.lacks(place)
         return join.add(place, size, found, as_base64=as_base64)
 
     def _lost(self, message: str) -> bytes:

@@ -107,6 +107,11 @@ class Join:
             self._file.truncate(0)
         return made
 
+    def lacks(self, place: tuple[int, int]) -> bool:
+        """Whether nothing has come for one of a line's inputs."""
+        held = self._held.get(place[0])
+        return held is None or place[1] not in held.parts
+
     def told(self, number: int, size: int) -> dict[str, Any]:
         """The response of a line of which something never came."""
         held = self._held[number]
