@@ -68,7 +68,7 @@ class Rows:
         self._model = ids.head.model.rpartition("/")[2]
         self._dialect = ids.head.dialect
         self._read = _READERS.get(self._dialect)
-        self._join = Join(self._model) if self._read is None else None
+        self._join = Join(self._model, len(ids)) if self._read is None else None
         self._plain = PlainRows(job.number, self._model) if ids.head.dialect == "gemini" else None
         self._seen = bytearray(len(ids) + 1)
         self._left = len(ids)
@@ -143,7 +143,7 @@ class Rows:
         if row is None:
             return self._lost("A row of the output cannot be read.")
         place = _place_in(row) or self._ids.take(self._digest(data or b""))
-        if place is None:
+        if place is None or (self._join is not None and place.part >= self._size(place.number)):
             return self._lost("A row of the output does not say whose it is.")
         number = place.number
         if self._join is not None:
@@ -188,6 +188,11 @@ class Rows:
         body = self._read(answer, about) if self._read is not None else answer
         return {"status_code": 200, "request_id": text_in(body, "id"), "body": body}
 
+    def _size(self, number: int) -> int:
+        """How many requests a line was; none, if it was not sent."""
+        entry = self._ids.entry(number)
+        return len(entry.digests) if entry else 1
+
     def _joined(self, join: Join, row: _Row, place: Place) -> dict[str, Any] | None:
         entry = self._ids.entry(place.number)
         failure, vector = None, None
@@ -199,7 +204,7 @@ class Rows:
         size = len(entry.digests) if entry else 1
         found: Vector | dict[str, Any] = vector if vector is not None else failure or {}
         as_base64 = bool(entry and (entry.about or {}).get("base64"))
-        self._found += join.lacks(place)
+        self._found += join.lacks(place, size)
         return join.add(place, size, found, as_base64=as_base64)
 
     def _lost(self, message: str) -> bytes:
