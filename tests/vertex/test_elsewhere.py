@@ -128,6 +128,23 @@ def test_no_readable_place_opens_the_accounts_own_part_of_the_bucket(
     service.run(body, readable=places, prefix=prefix)
 
 
+@pytest.mark.parametrize("odd", [{"custom_id": 7}, {"custom_id": ""}, {"key": ["a"]}])
+def test_a_line_of_geminis_whose_id_is_no_text_is_refused_and_not_renamed(
+    service: Service, odd: dict[str, Any]
+) -> None:
+    row = {"request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}}
+    lines = native("a") + json.dumps({**row, **odd}).encode() + b"\n"
+    uri = put(service, "nightly/odd.jsonl", lines)
+
+    async def body(client: Any) -> None:
+        with pytest.raises(InvalidLinesError) as caught:
+            client.files.create(f"{uri}#model=gemini-2.5-flash")
+        (problem,) = caught.value.problems
+        assert (problem.line, problem.param) == (2, "custom_id")
+
+    service.run(body, readable=[PLACE])
+
+
 def test_without_a_readable_place_nothing_is_read(service: Service) -> None:
     uri = put(service, "nightly/in.jsonl", chats(1))
 

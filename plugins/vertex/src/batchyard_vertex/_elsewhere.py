@@ -140,7 +140,8 @@ def _line(data: bytes | None, there: Elsewhere, number: int) -> bytes:
             param="file",
         )
     known = (line.custom_id, line.key)
-    identity = next((one for one in known if isinstance(one, str) and one), f"line-{number}")
+    # what is no text stays as it is, and is refused by whoever checks the lines
+    identity = next((one for one in known if one is not None), f"line-{number}")
     body = {"model": there.model, **line.request}
     made = {"custom_id": identity, "method": "POST", "url": NATIVE, "body": body}
     return _encode(made) + b"\n"
