@@ -177,7 +177,7 @@ FOREIGN = job(
 
 
 def batch(**more: object) -> Batch:
-    state = {"job": NAME, "input": FILE_ID, "output": None, "status": "validating"}
+    state = {"job": NAME, "input": FILE_ID, "output": None, "status": "validating", "rows": None}
     return Batch.model_validate(
         {
             "id": BATCH_ID,
@@ -209,6 +209,7 @@ def ended() -> Batch:
             "input": FILE_ID,
             "output": DIRECTORY,
             "status": "completed",
+            "rows": 1,
         },
     )
 

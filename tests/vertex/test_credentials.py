@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 import pytest
 
-from batchyard.effects import Expiring, Reply
+from batchyard.effects import Expiring, Reply, Request
 from batchyard.errors import (
     APIConnectionError,
+    APIStatusError,
     AuthenticationError,
     BadRequestError,
     ConfigError,
@@ -95,6 +98,59 @@ def test_a_token_request_is_tried_again_and_its_refusal_told() -> None:
     assert caught.value.code == "invalid_grant"
     with pytest.raises(AuthenticationError):
         made([Exchange(asked, Reply(401, {}, b""))], credentials=KEY)
+
+
+USER = {
+    "type": "authorized_user",
+    "client_id": "the-client.apps.example",
+    "client_secret": 'SECRET-"c&<lient>',
+    "refresh_token": "SECRET-1//re+fresh/token",
+}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize(
+    "echo",
+    [
+        pytest.param(lambda body: body, id="as-sent"),
+        pytest.param(lambda body: str(parse_qs(body.decode())).encode(), id="decoded"),
+        pytest.param(lambda body: html.escape(unquote_plus(body.decode())).encode(), id="html"),
+        pytest.param(lambda body: json.dumps(parse_qs(body.decode())).encode(), id="json"),
+        pytest.param(
+            lambda body: json.dumps(
+                {"error": unquote_plus(body.decode()), "error_description": body.decode()}
+            ).encode(),
+            id="oauth",
+        ),
+        pytest.param(
+            lambda body: json.dumps({"error": {"message": unquote_plus(body.decode())}}).encode(),
+            id="google",
+        ),
+    ],
+)
+def test_an_endpoint_that_echoes_its_form_puts_no_secret_into_an_error(
+    echo: Callable[[bytes], bytes], status: int
+) -> None:
+    secret = json.dumps(USER)
+    asked = Credentials(settings(credentials=secret))._attempt(secret, ())
+    assert isinstance(asked, Request)
+    assert isinstance(asked.body, bytes)
+    said = echo(asked.body)
+    with pytest.raises(APIStatusError) as caught:
+        made([Exchange("POST", Reply(status, {}, said))], credentials=secret)
+    shown = f"{caught.value} {caught.value.code} {caught.value!r}"
+    assert "***" in shown
+    assert "refresh_token" in shown
+    for part in ("SECRET", "the-client"):
+        assert part not in shown
+
+
+def test_a_refusal_keeps_all_that_is_no_secret() -> None:
+    secret = json.dumps(USER)
+    text = '{"error": "invalid_scope", "error_description": "refresh_token: no such scope"}'
+    with pytest.raises(BadRequestError, match="refresh_token: no such scope") as caught:
+        made([Exchange("POST", Reply(400, {}, text.encode()))], credentials=secret)
+    assert caught.value.code == "invalid_scope"
 
 
 @pytest.mark.parametrize(

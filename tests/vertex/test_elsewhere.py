@@ -109,6 +109,42 @@ def test_an_address_leads_nowhere_but_to_a_readable_place(service: Service, uri:
     assert not service.emulator.requests.matching("GET", "/storage/**")
 
 
+@pytest.mark.parametrize("prefix", ["batchyard", "some/folder"])
+@pytest.mark.parametrize("folder", ["", "/files", "/data"])
+def test_no_readable_place_opens_the_accounts_own_part_of_the_bucket(
+    service: Service, prefix: str, folder: str
+) -> None:
+    place = f"gs://{service.settings()['bucket']}"
+
+    async def body(client: Any) -> None:
+        for name in ("files/file-1.json", "data/file-1/original.jsonl", "jobs/t/predictions.jsonl"):
+            with pytest.raises(InputError, match="setting `readable`"):
+                client.files.content(f"{place}/{prefix}/{name}").read()
+        # beside it there is nothing of the account's
+        with pytest.raises(NotFoundError):
+            client.files.create(f"{place}/{prefix}-exports/in.jsonl")
+
+    places = [f"{place}/{prefix}{folder}", f"{place}/{prefix}-exports", place]
+    service.run(body, readable=places, prefix=prefix)
+
+
+@pytest.mark.parametrize("odd", [{"custom_id": 7}, {"custom_id": ""}, {"key": ["a"]}])
+def test_a_line_of_geminis_whose_id_is_no_text_is_refused_and_not_renamed(
+    service: Service, odd: dict[str, Any]
+) -> None:
+    row = {"request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}}
+    lines = native("a") + json.dumps({**row, **odd}).encode() + b"\n"
+    uri = put(service, "nightly/odd.jsonl", lines)
+
+    async def body(client: Any) -> None:
+        with pytest.raises(InvalidLinesError) as caught:
+            client.files.create(f"{uri}#model=gemini-2.5-flash")
+        (problem,) = caught.value.problems
+        assert (problem.line, problem.param) == (2, "custom_id")
+
+    service.run(body, readable=[PLACE])
+
+
 def test_without_a_readable_place_nothing_is_read(service: Service) -> None:
     uri = put(service, "nightly/in.jsonl", chats(1))
 

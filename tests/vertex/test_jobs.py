@@ -283,6 +283,43 @@ def test_a_cancel_can_come_too_late_and_the_rows_are_kept(
     service.run(body)
 
 
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        ("late-objects=5",),
+        ("shards=3", "late-shard=5"),
+        ("late-objects=5", "no-stats"),
+        ("late-objects=5", "cancel-fails"),
+    ],
+    ids="+".join,
+)
+def test_rows_of_a_job_cut_short_are_waited_for_too_as_they_are_paid_for(
+    service: Service, quirks: tuple[str, ...]
+) -> None:
+    as_new(service, *quirks)
+
+    async def body(client: Any) -> None:
+        batch = until(service, client, started(client), "in_progress")
+        service.clock.advance(0.1)
+        client.batches.cancel(batch)
+        done = client.batches.wait(batch)
+        assert done.status == ("failed" if "cancel-fails" in quirks else "cancelled")
+        outcomes = [one.outcome for one in client.batches.results(done)]
+        assert outcomes.count("ok") == paid(service, done)
+        assert len(outcomes) == 200
+
+    service.run(body)
+
+
+def paid(service: Service, batch: Batch) -> int:
+    """Rows that the job's output has, listed or not."""
+    _, project, _, place, _, number = (batch.provider_state or {})["job"].split("/")
+    job = service.emulator.jobs.get(project, place, number, service.clock.now())
+    counted = job.counts["successfulCount"]
+    assert counted > 0
+    return counted
+
+
 def test_a_cancel_of_what_has_just_ended_returns_it(service: Service) -> None:
     async def body(client: Any) -> None:
         batch = started(client, 2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from batchyard.lines import decode_result
-from batchyard.models import Usage
+from batchyard.models import Rates, Usage
+from batchyard.prices._costs import cost_of
 from batchyard_vertex.translation import usage_reader
 from batchyard_vertex.translation._answers import About, chat_completion
 from batchyard_vertex.translation._response_objects import response_object
@@ -277,6 +279,56 @@ def native(body: dict[str, Any], status: int = 200) -> Usage:
     read = usage_reader("/v1/generateContent")
     assert read is not None
     return read(decode_result(file_of(line)))
+
+
+@pytest.mark.parametrize(
+    ("details", "pictures", "cost"),
+    [
+        # 50 plain at 4, 950 cached at 1
+        ([("IMAGE", 900), ("TEXT", 50)], 0, "1150"),
+        # 50 pictures at 10, 950 cached at 1
+        ([("IMAGE", 850), ("TEXT", 100)], 50, "1450"),
+        # not told: there is room for 50 that were not cached
+        (None, 50, "1450"),
+    ],
+)
+def test_tokens_that_were_cached_are_not_counted_as_pictures_too(
+    details: list[tuple[str, int]] | None, pictures: int, cost: str
+) -> None:
+    told = [{"modality": kind, "tokenCount": count} for kind, count in details or ()]
+    counts = {
+        "promptTokenCount": 1000,
+        "cachedContentTokenCount": 950,
+        "promptTokensDetails": [
+            {"modality": "IMAGE", "tokenCount": 900},
+            {"modality": "TEXT", "tokenCount": 100},
+        ],
+        **({"cacheTokensDetails": told} if told else {}),
+    }
+    found = native({"usageMetadata": counts})
+    assert (found.input_tokens, found.cached_tokens) == (1000, 950)
+    assert found.input_image_tokens == pictures
+    assert usage(**counts)["prompt_tokens_details"].get("image_tokens", 0) == pictures
+    rates = Rates(
+        input=Decimal(4), cached_input=Decimal(1), input_image=Decimal(10), output=Decimal(0)
+    )
+    assert cost_of(found, rates, "standard").amount == Decimal(cost) / 1_000_000
+
+
+def test_tokens_of_sounds_leave_room_for_what_was_cached_and_for_pictures() -> None:
+    counts = {
+        "promptTokenCount": 100,
+        "cachedContentTokenCount": 30,
+        "promptTokensDetails": [
+            {"modality": "AUDIO", "tokenCount": 60},
+            {"modality": "IMAGE", "tokenCount": 40},
+        ],
+    }
+    found = native({"usageMetadata": counts})
+    assert (found.input_audio_tokens, found.input_image_tokens) == (60, 10)
+    cached = [{"modality": "AUDIO", "tokenCount": 90}]
+    found = native({"usageMetadata": {**counts, "cacheTokensDetails": cached}})
+    assert (found.input_audio_tokens, found.input_image_tokens) == (0, 40)
 
 
 def test_tokens_of_geminis_own_answers() -> None:

@@ -112,6 +112,26 @@ def test_a_row_that_comes_twice_counts_once() -> None:
     assert good["response"]["body"]["usage"]["prompt_tokens"] == 4
 
 
+def test_a_row_that_comes_again_when_its_line_is_complete_makes_no_error_of_it() -> None:
+    written, made = sent(embed(input=["a", "b"]), embed("single"))
+    echoes = [vector(one, 1.0) for one in written]
+    echoes += [vector(one, 3.0) for one in written]
+    good = back(ids_of(made), "output", [*echoes, echoes[0]])
+    assert [one["custom_id"] for one in good] == ["one", "single"]
+    assert back(ids_of(made), "error", [*echoes, echoes[0]]) == []
+
+
+@pytest.mark.parametrize("name", ["by-1-2", "by-1-999999", "by-2-0"])
+def test_a_row_of_an_input_that_its_line_does_not_have_belongs_to_no_line(name: str) -> None:
+    written, made = sent(embed(input=["a", "b"]), embed("bad", dimensions=-1))
+    odd = vector({**written[1], "key": name, "custom_id": name}, 7.0)
+    lines = back(ids_of(made), "error", [vector(written[0], 1.0), odd, vector(written[1], 2.0)])
+    assert [one["custom_id"] for one in lines] == ["bad", None]
+    assert lines[1]["error"]["code"] == "malformed_row"
+    (good,) = back(ids_of(made), "output", [vector(written[0], 1.0), odd, vector(written[1], 2.0)])
+    assert [one["embedding"] for one in good["response"]["body"]["data"]] == [[1.0], [2.0]]
+
+
 @pytest.mark.parametrize("values", [[], ["x"], None, [True]])
 def test_what_is_no_vector_is_an_error(values: Any) -> None:
     written, made = sent(embed())

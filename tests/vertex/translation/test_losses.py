@@ -10,7 +10,7 @@ import pytest
 
 from batchyard.errors import InvalidLinesError
 from batchyard_vertex.translation import losses_of
-from batchyard_vertex.translation._losses import LossReport, Notes, approximated, lost
+from batchyard_vertex.translation._losses import FieldLoss, LossReport, Notes, approximated, lost
 from tests.vertex.translation.lines import chat, sent
 
 BIASED: dict[str, Any] = {"logit_bias": {"1": 5}}
@@ -52,9 +52,35 @@ def test_metadata_that_labels_can_have_is_carried_and_the_rest_is_told() -> None
     metadata = {"team": "red", "Number": "x", "year": "2026", "flag": "true", "batchyard_id": "x"}
     written, made = sent(chat("a", metadata=metadata))
     assert written[0]["request"]["labels"] == {"batchyard_id": "by-1", "team": "red"}
-    assert {one.field for one in made.losses.fields()} == {
-        f"metadata.{name}" for name in ("Number", "year", "flag", "batchyard_id")
-    }
+    (told,) = made.losses.fields()
+    assert (told.kind, told.field, told.count) == ("ignored", "metadata.*", 1)
+
+
+def test_keys_of_metadata_do_not_push_what_is_lost_out_of_the_report() -> None:
+    lines = [chat(f"r-{n}", metadata={f"Key-{n}": "x"}) for n in range(150)]
+    _, made = sent(*lines, chat("late", **BIASED), lossy="drop")
+    assert [(one.kind, one.field, one.count) for one in made.losses.fields()] == [
+        ("lost", "logit_bias", 1),
+        ("ignored", "metadata.*", 150),
+    ]
+
+
+def test_each_kind_of_loss_has_room_of_its_own() -> None:
+    report = LossReport()
+    report.add(1, [approximated(f"field_{n}", "r") for n in range(150)])
+    report.add(2, [lost("logit_bias", "r")])
+    assert report.fields()[0] == FieldLoss("lost", "logit_bias", "r", 1, (2,))
+    assert (report.others("lost"), report.others("approximated")) == (0, 50)
+
+
+def test_the_warning_says_how_many_losses_it_does_not_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        sent(*(chat(f"r-{n}", **{f"unheard_of_{n}": 1}) for n in range(107)), lossy="warn")
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 101
+    assert told[-1].startswith("7 more losses, of fields beside the first 100,")
 
 
 def test_a_report_has_a_size_of_its_own_whatever_the_files() -> None:
@@ -67,8 +93,9 @@ def test_a_report_has_a_size_of_its_own_whatever_the_files() -> None:
         ]
         report.add(number, notes)
     told = report.as_json()
-    assert len(told["fields"]) == 100
-    assert told["others"] > 0
+    # the one that is lost, and the most that there may be of the others
+    assert len(told["fields"]) == 1 + 100
+    assert told["others"] == 16 * 200 + 100
     assert told["fields"][0] == {
         "kind": "lost",
         "field": "messages[].name",

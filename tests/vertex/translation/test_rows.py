@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -149,6 +150,31 @@ def test_requests_that_are_the_same_are_told_apart_once_each() -> None:
     written, made = sent(chat("a"), chat("b"), chat("c", n=2))
     lines = back(ids_of(made), "output", [answered(stripped(one)) for one in written])
     assert sorted(line["custom_id"] for line in lines) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_files_that_are_read_in_another_order_agree_on_requests_that_are_the_same(
+    order: tuple[int, ...],
+) -> None:
+    written, made = sent(chat("a"), chat("b"), chat("c"))
+    bare = [stripped(one) for one in written]
+    blocked = {"status": "", "response": {"promptFeedback": {"blockReason": "SAFETY"}}}
+    echoes = [
+        {**bare[0], "status": "Too Many Requests: slow down", "response": {}},
+        answered(bare[1]),
+        {**bare[2], **blocked},
+    ]
+    shuffled = [echoes[place] for place in order]
+    good = [one["custom_id"] for one in back(ids_of(made), "output", shuffled)]
+    bad = [one["custom_id"] for one in back(ids_of(made), "error", shuffled)]
+    assert (good, sorted(bad)) == (["a"], ["b", "c"])
+
+
+def test_a_row_too_many_of_requests_that_are_the_same_belongs_to_one_of_them() -> None:
+    written, made = sent(chat("a"), chat("b"))
+    rows = [answered(stripped(one)) for one in [*written, written[0]]]
+    lines = back(ids_of(made), "output", rows)
+    assert [line["custom_id"] for line in lines] == ["a", "b", "b"]
 
 
 COUNTS = st.integers(0, 50)

@@ -172,7 +172,7 @@ async def ended_job(wire: Wire, places: Places, ref: Ref, result: ResultId) -> E
         return known
     job = await retrieve_job(wire, places, result.job)
     output = places.own(job.directory) if job.directory else None
-    return Ended(input_of(job, places) or "", output, job.of_rows)
+    return Ended(input_of(job, places) or "", output, job.of_rows, job.rows)
 
 
 def result_file(job: Job, result: ResultId) -> FileObject:

@@ -20,6 +20,7 @@ from batchyard.effects import Blocking, Stream
 from batchyard.errors import InputError
 from batchyard.lines import MAX_LINE, split
 from batchyard.models import FileObject
+from batchyard_vertex._names import Places
 from batchyard_vertex._settings import Settings
 from batchyard_vertex._wire import Wire
 from batchyard_vertex.storage import Bucket
@@ -51,7 +52,9 @@ def parse_uri(text: str, settings: Settings) -> Elsewhere | None:
     if found is None or ".." in found[2].split("/"):
         raise InputError("an object's address is gs://bucket/name", param="file")
     uri = f"gs://{found[1]}/{found[2]}"
-    if not any(_inside(uri, place) for place in settings.readable):
+    # the account's own part has files of whoever else shares it, and is read by their ids alone
+    own = Places(settings).own(uri) is not None
+    if own or not any(_inside(uri, place) for place in settings.readable):
         raise InputError(
             f"{uri} is not where the account may read files from: name its bucket or folder in "
             "the setting `readable`",
@@ -137,7 +140,8 @@ def _line(data: bytes | None, there: Elsewhere, number: int) -> bytes:
             param="file",
         )
     known = (line.custom_id, line.key)
-    identity = next((one for one in known if isinstance(one, str) and one), f"line-{number}")
+    # what is no text stays as it is, and is refused by whoever checks the lines
+    identity = next((one for one in known if one is not None), f"line-{number}")
     body = {"model": there.model, **line.request}
     made = {"custom_id": identity, "method": "POST", "url": NATIVE, "body": body}
     return _encode(made) + b"\n"

@@ -123,6 +123,15 @@ class Job(Resource):
             return self.status
         return "expired" if ended - began >= RUN - ROUNDING else "completed"
 
+    @property
+    def rows(self) -> int | None:
+        """How many rows the output has, as the job counts them; ``None`` if it does not say."""
+        stats = self.completion_stats
+        if stats is None or not stats.model_fields_set:
+            return None
+        counts = (stats.successful_count or 0, stats.failed_count or 0)
+        return None if min(counts) < 0 else sum(counts)
+
     def label(self, name: str) -> str | None:
         return (self.labels or {}).get(f"{PREFIX}-{name}")
 
@@ -167,7 +176,13 @@ def batch_of(job: Job, places: Places) -> Batch:
         error_file_id=job.id.file("error") if ended and (output or written_off) else None,
         request_counts=_counts(job),
         metadata=metadata_of(job.labels or {}),
-        provider_state={"job": job.name, "input": file_id, "output": output, "status": of_rows},
+        provider_state={
+            "job": job.name,
+            "input": file_id,
+            "output": output,
+            "status": of_rows,
+            "rows": job.rows,
+        },
         **_times(job, status),
     )
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from batchyard.effects import Blocking, Expiring, Plan, Reply, Request, Shared
 from batchyard.errors import BatchyardError, MalformedReplyError
 from batchyard.steps import Backoff, call, retrying
-from batchyard_vertex._errors import google_refusal
 from batchyard_vertex._settings import Settings
 from batchyard_vertex.auth._loading import default_path, google, information, loaded, unusable
 from batchyard_vertex.auth._machine import machine_token
+from batchyard_vertex.auth._refusals import token_refusal
 from batchyard_vertex.auth._transport import Transport, WantedError
 
 __all__ = ["Access", "Credentials"]
@@ -103,7 +103,7 @@ class Credentials:
 
 async def _reply_to(request: Request) -> Reply:
     def attempt() -> Plan[Reply]:
-        return call(request, google_refusal)
+        return call(request, token_refusal)
 
     return await retrying(attempt, Backoff())
 

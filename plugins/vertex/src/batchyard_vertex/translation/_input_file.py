@@ -16,7 +16,7 @@ from batchyard.lines import split
 from batchyard.steps import FileSource, spooled
 from batchyard_vertex.translation._choosing import ENDPOINTS, dialect_of
 from batchyard_vertex.translation._dialects import Dialect, Given, Prepared
-from batchyard_vertex.translation._losses import LossReport, Notes
+from batchyard_vertex.translation._losses import MOST_FIELDS, LossReport, Notes
 from batchyard_vertex.translation._options import Options
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 from batchyard_vertex.translation._row_ids import Entry, Head, row_id
@@ -103,6 +103,14 @@ def _warn(losses: LossReport, options: Options) -> None:
                 one.lines[0],
                 one.reason,
             )
+    others = losses.others("lost")
+    if others:
+        log.warning(
+            "%d more losses, of fields beside the first %d, were left out and are not told one by "
+            "one",
+            others,
+            MOST_FIELDS,
+        )
 
 
 class _Translator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 __all__ = [
+    "MOST_FIELDS",
     "FieldLoss",
     "Kind",
     "Loss",
@@ -26,6 +28,8 @@ Kind: TypeAlias = Literal["lost", "approximated", "ignored"]
 ``ignored``: it says nothing of the answer."""
 
 MOST_FIELDS = 100
+"""Of each kind: what is only told may not push what is lost out of the report."""
+
 MOST_LINES = 10
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -80,7 +84,8 @@ class LossReport:
 
     def __init__(self) -> None:
         self._found: dict[tuple[Kind, str], tuple[str, list[int], list[int]]] = {}
-        self._others = 0
+        self._fields: Counter[Kind] = Counter()
+        self._others: Counter[Kind] = Counter()
 
     def add(self, number: int, notes: Iterable[Loss]) -> None:
         """Take the notes of the line with that number."""
@@ -92,9 +97,10 @@ class LossReport:
             told.add(key)
             found = self._found.get(key)
             if found is None:
-                if len(self._found) >= MOST_FIELDS:
-                    self._others += 1
+                if self._fields[loss.kind] >= MOST_FIELDS:
+                    self._others[loss.kind] += 1
                     continue
+                self._fields[loss.kind] += 1
                 found = self._found[key] = (loss.reason, [0], [])
             found[1][0] += 1
             if len(found[2]) < MOST_LINES:
@@ -109,6 +115,13 @@ class LossReport:
         ]
         return sorted(found, key=lambda one: order.index(one.kind))
 
+    def others(self, kind: Kind) -> int:
+        """How many more of a kind there were, in fields that have no room in the report.
+
+        A field counts once a line.
+        """
+        return self._others[kind]
+
     def as_json(self) -> dict[str, Any]:
         """What a file's record keeps, and :func:`losses_of` reads."""
         fields = [
@@ -121,7 +134,8 @@ class LossReport:
             }
             for one in self.fields()
         ]
-        return {"fields": fields, **({"others": self._others} if self._others else {})}
+        others = self._others.total()
+        return {"fields": fields, **({"others": others} if others else {})}
 
 
 def losses_in(record: bytes) -> dict[str, Any]:

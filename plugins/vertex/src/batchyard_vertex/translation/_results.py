@@ -26,19 +26,23 @@ LINES = 500
 """Lines written together."""
 
 LATE = (1.0, 2.0, 4.0)
-"""Seconds to wait for objects that are not listed yet when the job says it has succeeded, while
-rows are missing."""
+"""Seconds to wait for objects that are not listed yet when the job has ended, while rows are
+missing."""
 
 _SHARDS = ("predictions", "prediction.results")
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a job's end left: its input file, the folder of its output, and its status."""
+    """What a job's end left: its input file, the folder of its output, and its status.
+
+    ``rows`` is how many the job counted; ``None`` if it did not say.
+    """
 
     input: str
     output: str | None
     status: str
+    rows: int | None = None
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any] | None, places: Places) -> Ended | None:
@@ -51,11 +55,21 @@ class Ended:
         # what was kept elsewhere may not lead out of the account's part of the bucket
         own = places.file_of_input(places.uri(places.input(file_id))) == file_id
         own = own and (output is None or places.own(places.uri(output)) == output)
-        return cls(file_id, output, str(state["status"])) if own else None
+        rows = state.get("rows")
+        counted = rows if type(rows) is int and rows >= 0 else None
+        return cls(file_id, output, str(state["status"]), counted) if own else None
 
     def check(self) -> None:
         if self.status not in {"completed", "failed", "cancelled", "expired"}:
             raise NotFinishedError(f"the batch is {self.status}; it has no results yet")
+
+    def waits(self) -> tuple[float, ...]:
+        """Whatever the job's end: rows of one that was cut short are there, and paid for."""
+        return () if self.output is None or self.rows == 0 else LATE
+
+    def is_all(self, found: int) -> bool:
+        """Whether that many different rows are as many as the job says there are."""
+        return self.rows is not None and found >= self.rows
 
 
 async def result_lines(
@@ -78,15 +92,14 @@ async def _of(rows: Rows, bucket: Bucket, ended: Ended) -> Stream[bytes]:
         async for block in blocks:
             yield block
     read: set[str] = set()
-    # only of a job that succeeded is it certain that there is a row for each line
-    for wait in (*(LATE if ended.status == "completed" else ()), None):
+    for wait in (*ended.waits(), None):
         for name in await _shards(bucket, ended):
             if name not in read:
                 read.add(name)
                 async with aclosing(_translated(bucket.content(name), rows)) as pieces:
                     async for piece in pieces:
                         yield piece
-        if rows.complete or wait is None:
+        if rows.complete or ended.is_all(rows.found) or wait is None:
             break
         await Sleep(wait)
     async with aclosing(_in_blocks(rows.never_run(ended.status))) as blocks:

@@ -101,7 +101,7 @@ class RowIds:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._known: dict[bytes, list[Place]] | None = None
+        self._known: dict[bytes, _Same] | None = None
         end = data.find(b"\n") + 1 if data[:1] == b"{" else 0
         self.head = _head(data[:end]) if end else Head()
         self._starts = array("Q", [end])
@@ -133,22 +133,39 @@ class RowIds:
         for number in range(1, len(self) + 1):
             yield number, _entry(self._data[self._starts[number - 1] : self._starts[number]])
 
-    def take(self, digest: bytes) -> Place | None:
+    def take(self, digest: bytes, *, good: bool) -> Place | None:
         """Whose a request with that digest is; of lines that are the same, each once.
 
+        The good ones among them are taken to be the first, and the failures the last:
+        the output and the error file are read one after the other, and maybe in
+        another order, and must agree on whose is which.
         The map by digests is made when it is first needed: services echo ids.
         """
         if self._known is None:
             self._known = {}
             for number, entry in self.entries():
                 for part, one in enumerate(entry.digests):
-                    self._known.setdefault(one, []).append(Place(number, part))
-            for places in self._known.values():
-                places.reverse()
+                    self._known.setdefault(one, _Same()).places.append(Place(number, part))
         same = self._known.get(digest)
-        if not same:
-            return None
-        return same.pop() if len(same) > 1 else same[0]
+        return same.take(good=good) if same is not None else None
+
+
+class _Same:
+    """Places of requests that are the same, and how many of their rows there were."""
+
+    __slots__ = ("_failed", "_good", "places")
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self._good = self._failed = 0
+
+    def take(self, *, good: bool) -> Place:
+        """Each kind of row is counted by itself; a row too many is one that came twice."""
+        if good:
+            self._good += 1
+            return self.places[min(self._good, len(self.places)) - 1]
+        self._failed += 1
+        return self.places[max(0, len(self.places) - self._failed)]
 
 
 def _head(line: bytes) -> Head:

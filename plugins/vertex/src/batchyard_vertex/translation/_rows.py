@@ -27,6 +27,10 @@ _NEVER_RUN = {
     "expired": ("batch_expired", "This request was not executed: the batch expired."),
 }
 
+_NOBODYS = "A row of the output does not say whose it is."
+
+_Outcome: TypeAlias = Vector | dict[str, Any] | None
+
 Read: TypeAlias = Callable[[dict[str, Any], About], dict[str, Any]]
 
 _READERS: dict[str, Read] = {
@@ -68,10 +72,11 @@ class Rows:
         self._model = ids.head.model.rpartition("/")[2]
         self._dialect = ids.head.dialect
         self._read = _READERS.get(self._dialect)
-        self._join = Join(self._model) if self._read is None else None
+        self._join = Join(self._model, len(ids)) if self._read is None else None
         self._plain = PlainRows(job.number, self._model) if ids.head.dialect == "gemini" else None
         self._seen = bytearray(len(ids) + 1)
         self._left = len(ids)
+        self._found = 0
 
     def close(self) -> None:
         if self._join is not None:
@@ -81,6 +86,11 @@ class Rows:
     def complete(self) -> bool:
         """Whether there has been a row for every line that was sent."""
         return self._left <= 0
+
+    @property
+    def found(self) -> int:
+        """How many rows there were, each once."""
+        return self._found
 
     def translated(self, block: bytes) -> bytes:
         """The lines of this file among some whole rows."""
@@ -114,8 +124,11 @@ class Rows:
             if not self._seen[number]:
                 yield self._written(number, entry.custom_id, None, error)
 
+    def _is_new(self, number: int) -> bool:
+        return number < len(self._seen) and not self._seen[number]
+
     def _mark(self, number: int) -> None:
-        if number < len(self._seen) and not self._seen[number]:
+        if self._is_new(number):
             self._seen[number] = 1
             self._left -= 1
 
@@ -133,17 +146,31 @@ class Rows:
         row = _row_in(data)
         if row is None:
             return self._lost("A row of the output cannot be read.")
-        place = _place_in(row) or self._ids.take(self._digest(data or b""))
+        outcome = self._outcome(row)
+        place = _place_in(row)
         if place is None:
-            return self._lost("A row of the output does not say whose it is.")
-        number = place.number
+            good = not isinstance(outcome, dict)
+            place = self._ids.take(self._digest(data or b""), good=good)
+        if place is None:
+            return self._lost(_NOBODYS)
         if self._join is not None:
-            response = self._joined(self._join, row, place)
-            if response is None:
-                return b""
-        else:
-            about = About(f"{self._job.number}-{number}", row.processed_time, self._model)
-            response = self._response(row, about)
+            return self._joined(self._join, place, outcome)
+        self._found += self._is_new(place.number)
+        response = outcome if isinstance(outcome, dict) else self._read_answer(row, place.number)
+        return self._answered(place.number, response)
+
+    def _joined(self, join: Join, place: Place, outcome: _Outcome) -> bytes:
+        """What a row adds to its line of embeddings: the line, if it is complete by that."""
+        entry = self._ids.entry(place.number)
+        size = len(entry.digests) if entry else 1
+        if place.part >= size:
+            return self._lost(_NOBODYS)
+        as_base64 = bool(entry and (entry.about or {}).get("base64"))
+        self._found += join.lacks(place, size)
+        response = join.add(place, size, outcome or {}, as_base64=as_base64)
+        return b"" if response is None else self._answered(place.number, response)
+
+    def _answered(self, number: int, response: dict[str, Any]) -> bytes:
         self._mark(number)
         if (response["status_code"] == 200) != (self._role == "output"):
             return b""
@@ -153,6 +180,7 @@ class Rows:
 
     def _plainly(self, plain: PlainRows, row: PlainRow) -> bytes:
         number = row.number
+        self._found += self._is_new(number)
         self._mark(number)
         if self._role != "output":
             return b""
@@ -166,29 +194,25 @@ class Rows:
             echoed = {"content": echoed}
         return digest_of(echoed) if isinstance(echoed, dict) else b""
 
-    def _response(self, row: _Row, about: About) -> dict[str, Any]:
-        """What the endpoint would have answered."""
-        failure = _failure_in(row)
-        if failure is not None:
-            return failure
-        answer = row.response
-        if self._dialect in _OF_GEMINI and not answer.get("candidates"):
-            return _unanswered(answer)
-        body = self._read(answer, about) if self._read is not None else answer
-        return {"status_code": 200, "request_id": text_in(body, "id"), "body": body}
-
-    def _joined(self, join: Join, row: _Row, place: Place) -> dict[str, Any] | None:
-        entry = self._ids.entry(place.number)
-        failure, vector = None, None
-        if not _status_of(row):
+    def _outcome(self, row: _Row) -> _Outcome:
+        """The vector or the failure in a row; ``None`` if it has an answer that is to be read."""
+        if self._join is not None:
             predictions = row.predictions if isinstance(row.predictions, list) else []
-            vector = vector_in(predictions[0] if predictions else row.response)
-        if vector is None:
-            failure = _failure_in(row) or refusal(502, error_body(502, "The row has no vector."))
-        size = len(entry.digests) if entry else 1
-        found: Vector | dict[str, Any] = vector if vector is not None else failure or {}
-        as_base64 = bool(entry and (entry.about or {}).get("base64"))
-        return join.add(place, size, found, as_base64=as_base64)
+            answer = predictions[0] if predictions else row.response
+            vector = None if _status_of(row) else vector_in(answer)
+            if vector is not None:
+                return vector
+            return _failure_in(row) or refusal(502, error_body(502, "The row has no vector."))
+        failure = _failure_in(row)
+        if failure is None and self._dialect in _OF_GEMINI and not row.response.get("candidates"):
+            return _unanswered(row.response)
+        return failure
+
+    def _read_answer(self, row: _Row, number: int) -> dict[str, Any]:
+        """What the endpoint would have answered."""
+        about = About(f"{self._job.number}-{number}", row.processed_time, self._model)
+        body = self._read(row.response, about) if self._read is not None else row.response
+        return {"status_code": 200, "request_id": text_in(body, "id"), "body": body}
 
     def _lost(self, message: str) -> bytes:
         """A row that belongs to no line is told of where failures are, once."""

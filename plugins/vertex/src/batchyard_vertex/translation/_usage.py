@@ -12,7 +12,11 @@ Usage: TypeAlias = Mapping[str, Any]
 
 
 class Counts:
-    """Tokens of one answer.  ``made`` has those of thoughts in it."""
+    """Tokens of one answer.  ``made`` has those of thoughts in it.
+
+    ``audio`` and ``images`` are what was given, without what was cached, and what was
+    made: cached tokens have a price of their own, whatever they are of.
+    """
 
     __slots__ = ("audio", "cached", "given", "images", "made", "thoughts", "total", "written")
 
@@ -77,9 +81,22 @@ def gemini_counts(usage: Any) -> Counts | None:
     prompt = _modalities(usage.get("promptTokensDetails"))
     candidates = _modalities(usage.get("candidatesTokensDetails"))
     if prompt or candidates:
-        counts.audio = prompt.get("AUDIO", 0), candidates.get("AUDIO", 0)
-        counts.images = prompt.get("IMAGE", 0), candidates.get("IMAGE", 0)
+        sounds, images = _not_cached(prompt, counts, usage.get("cacheTokensDetails"))
+        counts.audio = sounds, candidates.get("AUDIO", 0)
+        counts.images = images, candidates.get("IMAGE", 0)
     return counts
+
+
+def _not_cached(prompt: Mapping[str, int], counts: Counts, details: Any) -> tuple[int, int]:
+    """Of the prompt's tokens of sounds and images, those that were not in the cache."""
+    sounds, images = prompt.get("AUDIO", 0), prompt.get("IMAGE", 0)
+    if isinstance(details, list) and details:
+        cached = _modalities(details)
+        return max(0, sounds - cached.get("AUDIO", 0)), max(0, images - cached.get("IMAGE", 0))
+    # what was cached is not told, but it was no more than the whole leaves room for
+    room = max(0, counts.given - counts.cached)
+    sounds = min(sounds, room)
+    return sounds, min(images, room - sounds)
 
 
 def claude_counts(usage: Any) -> Counts | None:

@@ -67,13 +67,17 @@ class _Held:
 
 
 class Join:
-    """Holds the vectors of lines that are not complete, in bounded memory."""
+    """Holds the vectors of lines that are not complete, in bounded memory.
 
-    def __init__(self, model: str) -> None:
+    *lines* is how many there are; of a line that is complete more rows are no news.
+    """
+
+    def __init__(self, model: str, lines: int) -> None:
         self._model = model
         # owned by this, and closed with it
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
         self._held: dict[int, _Held] = {}
+        self._done = bytearray(lines + 1)
 
     def close(self) -> None:
         self._file.close()
@@ -83,12 +87,12 @@ class Join:
     ) -> dict[str, Any] | None:
         """Take the vector, or the failure, of one of a line's *size* inputs.
 
-        Returns the line's response when nothing is missing any more.
+        Returns the line's response when nothing is missing any more, once.
         """
+        if not self.lacks(place, size):
+            return None
         number, part = place
         held = self._held.setdefault(number, _Held())
-        if part in held.parts:
-            return None
         if isinstance(vector, Vector):
             known = held.tokens is not None and vector.tokens is not None
             held.tokens = (held.tokens or 0) + (vector.tokens or 0) if known else None
@@ -102,10 +106,21 @@ class Join:
         if len(held.parts) < size:
             return None
         del self._held[number]
+        # a line that nobody asked for has a number of any size
+        if number < len(self._done):
+            self._done[number] = 1
         made = held.failure or self._response(held)
         if not self._held:
             self._file.truncate(0)
         return made
+
+    def lacks(self, place: tuple[int, int], size: int) -> bool:
+        """Whether nothing has come for one of a line's inputs, of which it has *size*."""
+        number, part = place
+        if part >= size or (number < len(self._done) and self._done[number]):
+            return False
+        held = self._held.get(number)
+        return held is None or part not in held.parts
 
     def told(self, number: int, size: int) -> dict[str, Any]:
         """The response of a line of which something never came."""
