@@ -77,7 +77,8 @@ def test_the_warning_says_how_many_losses_it_does_not_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        sent(*(chat(f"r-{n}", **{f"unheard_of_{n}": 1}) for n in range(107)), lossy="warn")
+        unheard: list[dict[str, Any]] = [{f"unheard_of_{n}": 1} for n in range(107)]
+        sent(*(chat(f"r-{n}", **body) for n, body in enumerate(unheard)), lossy="warn")
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 101
     assert told[-1].startswith("7 more losses, of fields beside the first 100,")
