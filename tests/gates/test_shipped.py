@@ -75,6 +75,28 @@ def test_models_and_encoded_media_are_left_as_they_are() -> None:
     assert made("redact", patterns=["card"]).check_lines(numbered(line)) == [Verdict.keep()]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data: write to {}",
+        "data:text/plain,{}",
+        "data:image/png;base64,AAAA {}",
+        "data:image/png;base64,AAAA==\n{}",
+        "data:text/plain;charset=utf-8;base64,{}",
+    ],
+)
+def test_what_merely_begins_like_media_is_looked_through(text: str) -> None:
+    said = text.format("ana@example.com")
+    assert redacted(said, patterns=["email"]) == text.format("[email]")
+
+
+def test_what_nearly_is_media_takes_no_time() -> None:
+    began = time.perf_counter()
+    for text in ("data:a/" + "a" * 10**6, "data:a/b" + ";a=b" * 10**5, "data:a/b;base64," * 10**5):
+        assert redacted(text, patterns=["email"]) == text
+    assert time.perf_counter() - began < 5
+
+
 def test_own_patterns_have_a_name_and_may_refuse() -> None:
     settings = {"own": {"ticket": "TCK-[0-9]+"}, "replacement": "<{name}>"}
     assert redacted("see TCK-12, TCK-13", **settings) == "see <ticket>, <ticket>"
