@@ -175,6 +175,28 @@ def test_what_may_be_asked_for_goes_by_patterns(
     assert (verdict.code, verdict.param) == (code, param)
 
 
+@pytest.mark.parametrize("depth", [2, 9, 150])
+def test_a_denied_field_is_found_however_deep_it_is(depth: int) -> None:
+    inner: Any = {"secret": 1}
+    for number in range(depth):
+        inner = [inner] if number % 2 else {"a": inner}
+    chain = made("models", deny_fields=["*.secret"])
+    (verdict,) = chain.check_lines(numbered(request("a", more=inner)))
+    assert (verdict.action, verdict.code) == ("refuse", "field_not_allowed")
+
+
+def test_names_of_fields_that_multiply_take_no_time() -> None:
+    wide: Any = {"x" * 10**6: {f"{number}": 1 for number in range(10**5)}}
+    deep: Any = 1
+    for number in range(150):
+        deep = {f"{number}" * 1000: deep}
+    began = time.perf_counter()
+    for body in (wide, deep):
+        (verdict,) = made("models", deny_fields=["*.z"]).check_lines(numbered(request("a", m=body)))
+        assert (verdict.action, verdict.code) == ("refuse", "too_deep")
+    assert time.perf_counter() - began < 5
+
+
 def test_a_line_without_a_model_asks_for_none_that_is_allowed() -> None:
     line = json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/moderations", "body": {}})
     (verdict,) = made("models", allow_models=["*"]).check_lines(numbered(line.encode()))
