@@ -18,7 +18,7 @@ from batchyard.gateway._headers import idempotency_key_of
 from batchyard.gateway._hints import FIELDS, hints_of
 from batchyard.ledger import FileOrder
 from batchyard.ledger.files import Received
-from batchyard.ledger.routing import fields_of
+from batchyard.ledger.routing import Allowed, fields_of
 from batchyard.ledger.staging import Arriving
 from batchyard.models import ExpiresAfter, FileObject
 
@@ -181,7 +181,8 @@ def _hints(
     """Where the file's batches are to run, which is checked while the sender still listens."""
     said = {name: fields.pop(name) for name in FIELDS if name in fields}
     hints = hints_of(gateway, caller, request, said)
-    gateway.ledger.routing.check(hints, received.staged.models, allowed=caller.accounts)
+    allowed = Allowed(caller.accounts, caller.models)
+    gateway.ledger.routing.check(hints, received.staged.models, allowed=allowed)
     return fields_of(hints) or None
 
 
