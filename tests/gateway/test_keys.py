@@ -260,6 +260,10 @@ def test_a_batch_made_elsewhere_is_taken_over(guarded: Site) -> None:
         taken = admin.post("/admin/adopt", json={"batch_id": provider_id, "account": "openai"})
         assert (taken.status_code, taken.json()["id"]) == (200, ours.id)
         assert admin.post("/admin/adopt", json={"batch_id": "batch_none"}).status_code == 404
+        for unknown in ("nowhere", "\U000eedf2", "vertex"):
+            order = {"batch_id": provider_id, "account": unknown}
+            refused = admin.post("/admin/adopt", json=order)
+            assert (refused.status_code, error_of(refused)["param"]) == (400, "account")
     with guarded.http(secret_of(guarded)) as other:
         assert other.post("/admin/adopt", json={"batch_id": provider_id}).status_code == 403
 

@@ -174,7 +174,7 @@ BATCHES = (
         "repeats and hides nothing.",
         (*paged(MOST), *FILTERS),
         answers=(Answer("A page.", Page[Batch]),),
-        errors=(400,),
+        errors=(400, 404),
         tag="Batches",
     ),
     Operation(
