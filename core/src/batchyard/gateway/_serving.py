@@ -24,6 +24,7 @@ from batchyard.config import (
 )
 from batchyard.errors import ConfigError
 from batchyard.gateway._application import application
+from batchyard.gateway._edge import RequestIds
 from batchyard.gateway._home import is_loopback
 from batchyard.gateway._protocol import Options, Protocol
 from batchyard.gateway._servers import run, run_many
@@ -36,7 +37,10 @@ LOGS: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"error": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request": {"()": "batchyard.gateway._edge.RequestIds"}},
+    "handlers": {
+        "error": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}
+    },
     "loggers": {
         "batchyard": {"handlers": ["error"], "level": "INFO", "propagate": False},
         "uvicorn": {"level": "CRITICAL"},
@@ -62,6 +66,8 @@ def serve(
         if settings.workers == 1:
             # what it says of a request, our own log says too
             logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+            for handler in logging.getLogger("batchyard").handlers:
+                handler.addFilter(RequestIds())
             app = application(_maker(ledger, config, registry), settings)
             run(options(app, settings), listener, lambda: announce(url))
         else:
