@@ -168,7 +168,8 @@ def test_a_length_that_lies_makes_no_file(site: Site) -> None:
 
 BROKEN = {
     "a length beside chunks": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
-    b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/files HTTP/1.1\r\n\r\n",
+    b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\nGET /v1/files HTTP/1.1\r\n\r\n",
     "two lengths": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
     b"Content-Length: 5\r\n\r\nabcde",
     "an odd length": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
