@@ -75,6 +75,28 @@ def test_models_and_encoded_media_are_left_as_they_are() -> None:
     assert made("redact", patterns=["card"]).check_lines(numbered(line)) == [Verdict.keep()]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data: write to {}",
+        "data:text/plain,{}",
+        "data:image/png;base64,AAAA {}",
+        "data:image/png;base64,AAAA==\n{}",
+        "data:text/plain;charset=utf-8;base64,{}",
+    ],
+)
+def test_what_merely_begins_like_media_is_looked_through(text: str) -> None:
+    said = text.format("ana@example.com")
+    assert redacted(said, patterns=["email"]) == text.format("[email]")
+
+
+def test_what_nearly_is_media_takes_no_time() -> None:
+    began = time.perf_counter()
+    for text in ("data:a/" + "a" * 10**6, "data:a/b" + ";a=b" * 10**5, "data:a/b;base64," * 10**5):
+        assert redacted(text, patterns=["email"]) == text
+    assert time.perf_counter() - began < 5
+
+
 def test_own_patterns_have_a_name_and_may_refuse() -> None:
     settings = {"own": {"ticket": "TCK-[0-9]+"}, "replacement": "<{name}>"}
     assert redacted("see TCK-12, TCK-13", **settings) == "see <ticket>, <ticket>"
@@ -151,6 +173,28 @@ def test_what_may_be_asked_for_goes_by_patterns(
     line = request("a", tools=[{"type": "function", "function": {"name": "f"}}])
     (verdict,) = made("models", **settings).check_lines(numbered(line))
     assert (verdict.code, verdict.param) == (code, param)
+
+
+@pytest.mark.parametrize("depth", [2, 9, 150])
+def test_a_denied_field_is_found_however_deep_it_is(depth: int) -> None:
+    inner: Any = {"secret": 1}
+    for number in range(depth):
+        inner = [inner] if number % 2 else {"a": inner}
+    chain = made("models", deny_fields=["*.secret"])
+    (verdict,) = chain.check_lines(numbered(request("a", more=inner)))
+    assert (verdict.action, verdict.code) == ("refuse", "field_not_allowed")
+
+
+def test_names_of_fields_that_multiply_take_no_time() -> None:
+    wide: Any = {"x" * 10**6: {f"{number}": 1 for number in range(10**5)}}
+    deep: Any = 1
+    for number in range(150):
+        deep = {f"{number}" * 1000: deep}
+    began = time.perf_counter()
+    for body in (wide, deep):
+        (verdict,) = made("models", deny_fields=["*.z"]).check_lines(numbered(request("a", m=body)))
+        assert (verdict.action, verdict.code) == ("refuse", "too_deep")
+    assert time.perf_counter() - began < 5
 
 
 def test_a_line_without_a_model_asks_for_none_that_is_allowed() -> None:

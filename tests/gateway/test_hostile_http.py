@@ -7,7 +7,9 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from select import select
 
 import httpx
 import pytest
@@ -138,7 +140,7 @@ def test_a_file_over_the_limit_is_refused_while_it_arrives(site: Site) -> None:
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/mixed; boundary=x"])
 def test_an_upload_of_another_type_is_refused_before_it_is_sent(site: Site, kind: str) -> None:
     head = (
-        f"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        f"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
         "Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n"
     )
     refused(said(site, head.encode()), 415)
@@ -165,23 +167,25 @@ def test_a_length_that_lies_makes_no_file(site: Site) -> None:
 
 
 BROKEN = {
-    "a length beside chunks": b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/files HTTP/1.1\r\n\r\n",
-    "two lengths": b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+    "a length beside chunks": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\nGET /v1/files HTTP/1.1\r\n\r\n",
+    "two lengths": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
     b"Content-Length: 5\r\n\r\nabcde",
-    "an odd length": b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\nabcd",
-    "an odd coding": b"POST /v1/batches HTTP/1.1\r\nHost: x\r\n"
+    "an odd length": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Length: +4\r\n\r\nabcd",
+    "an odd coding": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
     b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "an odd chunk": b"POST /v1/batches HTTP/1.1\r\nHost: x\r\n"
+    "an odd chunk": b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0x4\r\nabcd\r\n0\r\n\r\n",
     "a bare line feed": b"GET /v1/files HTTP/1.1\nHost: x\n\n",
-    "a folded header": b"GET /v1/files HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n",
+    "a folded header": b"GET /v1/files HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n",
     "a space before the colon": b"GET /v1/files HTTP/1.1\r\nHost : x\r\n\r\n",
-    "a NUL in a header": b"GET /v1/files HTTP/1.1\r\nHost: x\r\nX-A: b\x00c\r\n\r\n",
+    "a NUL in a header": b"GET /v1/files HTTP/1.1\r\nHost: localhost\r\nX-A: b\x00c\r\n\r\n",
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100,
     "another protocol": b"GET /v1/files FTP/1.0\r\n\r\n",
-    "a method that is none": b"G<T /v1/files HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a path that is none": b"GET \xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a method that is none": b"G<T /v1/files HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a path that is none": b"GET \xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
@@ -191,8 +195,10 @@ def test_what_is_no_http_is_refused(site: Site, name: str) -> None:
 
 
 def test_a_second_request_cannot_be_smuggled_into_a_body(site: Site) -> None:
-    inner = b"GET /v1/batches HTTP/1.1\r\nHost: x\r\n\r\n"
-    outer = b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    inner = b"GET /v1/batches HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    outer = b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(
+        inner
+    )
     with connected(site.url) as connection:
         connection.sendall(outer + inner)
         refused(read_answer(connection))
@@ -202,10 +208,13 @@ def test_a_second_request_cannot_be_smuggled_into_a_body(site: Site) -> None:
 
 
 def test_a_head_has_an_end(site: Site) -> None:
-    begin = b"GET /v1/files HTTP/1.1\r\nHost: x\r\n"
+    begin = b"GET /v1/files HTTP/1.1\r\nHost: localhost\r\n"
     refused(said(site, begin + b"X-A: " + b"b" * 70_000 + b"\r\n\r\n"), 431)
     refused(said(site, begin + b"".join(b"X-%d: b\r\n" % n for n in range(200)) + b"\r\n"), 431)
-    refused(said(site, b"GET /v1/files?a=" + b"b" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"), 414)
+    refused(
+        said(site, b"GET /v1/files?a=" + b"b" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        414,
+    )
     # and where it never ends
     answer = said(site, begin + b"X-A: ", *[b"b" * 60_000] * 10)
     assert answer.status in {0, 431}
@@ -321,7 +330,7 @@ IDS = [
 @pytest.mark.parametrize("what", ["files", "batches"])
 def test_a_crafted_id_leads_nowhere(site: Site, what: str, id_: str) -> None:
     path = f"/v1/{what}/{id_}".encode().decode("latin-1")
-    answer = said(site, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1"))
+    answer = said(site, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1"))
     refused(answer, 400, 404)
 
 
@@ -385,3 +394,15 @@ def test_the_error_of_a_bad_line_does_not_repeat_it(site: Site) -> None:
     answer = said(site, post_form(form(PURPOSE, file(bad))))
     refused(answer)
     assert len(answer.body) < 5000
+
+
+def test_what_is_refused_takes_no_place_while_it_is_still_sent(site: Site) -> None:
+    # too long a field refuses it at once, whatever else is still to come
+    begun = form(field("purpose", b"b" * 20_000), end=False)
+    with ExitStack() as scope:
+        slow = [scope.enter_context(connected(site.url)) for _ in range(4)]
+        for one in slow:
+            one.sendall(post_form(begun, length=SMALL))
+        refused(said(site, post_form(form(PURPOSE))))
+        # none of them has ended: they are read on for, beside the places
+        assert select(slow, [], [], 0)[0] == []

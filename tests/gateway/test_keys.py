@@ -12,7 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
+from starlette.requests import HTTPConnection
 
+from batchyard.errors import ConfigError
+from batchyard.gateway import from_environment
+from batchyard.gateway._home import from_home
 from batchyard.ledger import Ledger
 from batchyard.ledger.tables import keys
 from tests.gateway.keys import key_of, secret_of
@@ -256,6 +260,10 @@ def test_a_batch_made_elsewhere_is_taken_over(guarded: Site) -> None:
         taken = admin.post("/admin/adopt", json={"batch_id": provider_id, "account": "openai"})
         assert (taken.status_code, taken.json()["id"]) == (200, ours.id)
         assert admin.post("/admin/adopt", json={"batch_id": "batch_none"}).status_code == 404
+        for unknown in ("nowhere", "\U000eedf2", "vertex"):
+            order = {"batch_id": provider_id, "account": unknown}
+            refused = admin.post("/admin/adopt", json=order)
+            assert (refused.status_code, error_of(refused)["param"]) == (400, "account")
     with guarded.http(secret_of(guarded)) as other:
         assert other.post("/admin/adopt", json={"batch_id": provider_id}).status_code == 403
 
@@ -276,3 +284,60 @@ def test_without_any_key_this_machine_is_trusted_until_there_is_one(
         site.clock.advance(1)
         assert anybody.get("/v1/files").status_code == 401
         assert json.loads(anybody.get("/healthz").text) == {"status": "ok"}
+
+
+def test_without_any_key_no_web_page_is_taken_for_its_operator(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    shutil.copy(sqlite_template, tmp_path / "ledger.db")
+    with gateway(tmp_path, str(tmp_path / "ledger.db")) as site, site.http() as client:
+        forged: tuple[dict[str, str], ...] = (
+            {"origin": "https://evil.example"},
+            {"origin": "null"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+            {"host": "evil.example:4000"},
+            {"host": "127.0.0.1.evil.example"},
+        )
+        for headers in forged:
+            form = {"content-type": "application/x-www-form-urlencoded"}
+            refused = client.post(
+                "/admin/keys", content=b'{"name": "evil"}', headers=headers | form
+            )
+            assert (refused.status_code, error_of(refused)["code"]) == (403, "master_key_needed")
+            assert "BATCHYARD_MASTER_KEY" in error_of(refused)["message"]
+            assert client.get("/v1/files", headers=headers).status_code == 403
+        for host in ("localhost:4000", "127.0.0.1", "[::1]:4000", "LOCALHOST"):
+            assert client.get("/v1/files", headers={"host": host}).status_code == 200
+        assert client.get("/v1/files", headers={"sec-fetch-site": "none"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "home"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("203.0.113.9", False),
+        ("::ffff:203.0.113.9", False),
+        # a UNIX socket
+        (None, False),
+    ],
+)
+def test_without_any_key_only_this_machine_is_answered(peer: str | None, *, home: bool) -> None:
+    scope = {
+        "type": "http",
+        "client": None if peer is None else (peer, 5),
+        "headers": [(b"host", b"localhost")],
+    }
+    assert from_home(HTTPConnection(scope)) is home
+
+
+def test_a_factory_s_application_is_not_made_for_others_without_a_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BATCHYARD_GATEWAY__HOST", "0.0.0.0")  # noqa: S104 - to be refused
+    monkeypatch.delenv("BATCHYARD_MASTER_KEY", raising=False)
+    with pytest.raises(ConfigError, match="master key"):
+        from_environment()

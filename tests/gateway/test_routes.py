@@ -11,7 +11,9 @@ import httpx
 import openai
 import pytest
 
+from batchyard.gateway._results import _place
 from batchyard.ledger import Ledger
+from batchyard.ledger.settlement import Spot
 from tests.gateway.site import CHAT, Site, gateway, lines, uploaded
 from tests.ledger.life.place import follow
 
@@ -284,3 +286,29 @@ def test_a_file_expires_when_it_was_told_to(site: Site) -> None:
     assert file.expires_at is not None
     assert file.expires_at - file.created_at in {3600, 3601}
     assert json.loads(file.model_dump_json())["expires_at"] == file.expires_at
+
+
+@pytest.mark.parametrize(("key", "value"), [("a\0", "x"), ("a", "\0")])
+def test_metadata_that_no_database_can_look_into_is_refused(
+    site: Site, key: str, value: str
+) -> None:
+    with site.http() as http:
+        file_id = uploaded(http, lines(1)).json()["id"]
+        order = {"input_file_id": file_id, "endpoint": CHAT, "completion_window": "24h"}
+        refused = http.post("/v1/batches", json={**order, "metadata": {key: value}})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "metadata"
+
+
+@pytest.mark.parametrize(
+    ("offset", "before", "requests"),
+    [(2**64 - 1, 0, 0), (2**62, 0, 0), (0, 2**31, 0), (0, 0, 2**32 - 1)],
+)
+def test_a_place_that_somebody_made_up_is_none(
+    site: Site, done: str, offset: int, before: int, requests: int
+) -> None:
+    made_up = _place(done, Spot(offset, before, requests))
+    with site.http() as http:
+        refused = http.get(f"/v1/batches/{done}/results", params={"after": made_up})
+    assert refused.status_code == 400, refused.text
+    assert refused.json()["error"]["param"] == "after"

@@ -136,6 +136,7 @@ def test_a_second_signal_stops_it_at_once(
         assert gateway.ended(20) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_being_sent_is_taken_up_by_the_next_start(
     folder: Path, environ: dict[str, str], emulator: OpenAIEmulator
 ) -> None:
@@ -210,6 +211,7 @@ def test_a_worker_follows_for_a_gateway_that_does_not(
             worker.ended()
 
 
+@pytest.mark.slow
 def test_records_that_cannot_be_written_are_a_503(folder: Path, environ: dict[str, str]) -> None:
     with serving(folder, environ, "--no-follow") as gateway, gateway.http() as http:
         made = uploaded(http, lines(1)).json()["id"]

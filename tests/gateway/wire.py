@@ -102,7 +102,7 @@ def post_form(
     """The request that brings a form."""
     size = len(body) if length is None else length
     head = (
-        "POST /v1/files HTTP/1.1\r\nHost: x\r\n"
+        "POST /v1/files HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: multipart/form-data; boundary={boundary}\r\n"
         f"Content-Length: {size}\r\n{more}\r\n"
     )

@@ -280,3 +280,17 @@ async def test_a_walk_meets_each_batch_once_while_others_come(place: Place) -> N
                     break
             assert len(seen) == len(set(seen))
             assert set(there) <= set(seen)
+
+
+async def test_a_file_is_as_old_as_its_turn_to_be_written(place: Place) -> None:
+    """Who waits for others meanwhile is later than they are: pages are walked by that."""
+    async with place.open() as ledger:
+        received = await ledger.receive_file(BytesSource(chat_lines(1)))
+        async with ledger.parts.db.writing():
+            creating = asyncio.create_task(ledger.create_file(received, FileOrder("in.jsonl")))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            if creating.done():
+                pytest.skip("this database lets two write at a time")
+            place.clock.advance(60)
+        assert (await creating).created_at == int(place.clock.now())

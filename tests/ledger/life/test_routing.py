@@ -311,3 +311,28 @@ async def test_accounts_that_a_caller_may_not_use_are_as_if_they_were_not_there(
         plain = await staged(ledger, chat_lines(1))
         made = await ledger.create_batch(BatchOrder(plain, CHAT), accounts=["azure"])
         assert await account_of(ledger, made) == "azure"
+
+
+async def test_errors_name_nothing_that_a_caller_may_not_use(place: Place) -> None:
+    secret = model("secret-project", {"account": "azure", "model": "my-deployment"})
+    async with place.open(two(place, CHEAP, secret)) as ledger:
+        file_id = await staged(ledger, chat_lines(1, model="cheap"))
+        plain = await staged(ledger, chat_lines(1))
+        orders = (
+            BatchOrder(file_id, CHAT),
+            BatchOrder(file_id, CHAT, hints=[Hint("model", ("cheap",), "model in the body")]),
+            BatchOrder(plain, CHAT, hints=[Hint("model", ("other",), "model in the body")]),
+            BatchOrder(plain, CHAT, hints=[Hint("provider", ("azure",), "the path")]),
+            BatchOrder(plain, CHAT, hints=[Hint("provider", ("other",), "the path")]),
+            BatchOrder(plain, CHAT, account="azure"),
+        )
+        for order in orders:
+            with pytest.raises(InputError) as refused:
+                await ledger.create_batch(order, accounts=["openai"], models=["cheap"])
+            said = refused.value.message.partition("; yours")[0]
+            for asked in ("'azure'", "account of azure"):
+                said = said.replace(asked, "")
+            assert "azure" not in said, said
+            assert "secret-project" not in said
+        with pytest.raises(InputError, match="configured: cheap\\."):
+            await ledger.create_batch(orders[2], models=["cheap"])

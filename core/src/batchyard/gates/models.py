@@ -18,8 +18,8 @@ __all__ = ["Models", "ModelsSettings"]
 
 Patterns = tuple[str, ...]
 
-DEPTH = 8
-"""Levels of a body whose fields are looked at."""
+LONGEST = 4000
+"""Characters of a field's name with those above it: what is longer, long lines could have often."""
 
 
 def _patterns(text: str) -> Any:
@@ -74,13 +74,21 @@ class Models:
             )
         if model is not None and not self._models.allows(str(model)):
             return _refused("model", str(model), "body.model")
-        field = next(self._fields_refused(body), None)
-        return None if field is None else _refused("field", field, f"body.{field}")
+        return next(self._fields_refused(body), None)
 
-    def _fields_refused(self, body: dict[str, Any]) -> Iterator[str]:
-        yield from (name for name in body if not self._fields.allows(name))
-        if self._fields.deny is not None:
-            yield from (path for path in _paths(body) if self._fields.denies(path))
+    def _fields_refused(self, body: dict[str, Any]) -> Iterator[Verdict]:
+        for name in body:
+            if not self._fields.allows(name):
+                yield _refused("field", name, f"body.{name}")
+        if self._fields.deny is None:
+            return
+        for path in _paths(body):
+            if len(path) > LONGEST:
+                yield Verdict.refuse(
+                    "too_deep", "The names of its fields are too long, or too deep.", "body"
+                )
+            if self._fields.denies(path):
+                yield _refused("field", path, f"body.{path}")
 
 
 class _Rule:
@@ -105,18 +113,26 @@ def _any_of(patterns: Patterns) -> Pattern[str] | None:
     return compiled("|".join(f"(?:{translate(one)})" for one in patterns))
 
 
-def _paths(value: Any, above: str = "", depth: int = 0) -> Iterator[str]:
+def _paths(body: dict[str, Any]) -> Iterator[str]:
     """The names of fields with those above them; what is in a list has its list's name."""
-    if depth >= DEPTH:
-        return
+    left = [("", _entries(body))]
+    while left:
+        above, entries = left[-1]
+        for name, inner in entries:
+            path = above if name is None else f"{above}.{name}" if above else name
+            if name is not None:
+                yield path
+            if isinstance(inner, dict | list):
+                left.append((path, _entries(inner)))
+                break
+        else:
+            left.pop()
+
+
+def _entries(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str | None, Any]]:
     if isinstance(value, dict):
-        for name, inner in value.items():
-            path = f"{above}.{name}" if above else name
-            yield path
-            yield from _paths(inner, path, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _paths(inner, above, depth + 1)
+        return iter(value.items())
+    return ((None, inner) for inner in value)
 
 
 def _refused(what: str, name: str, param: str) -> Verdict:

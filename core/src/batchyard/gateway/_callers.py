@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from batchyard.config import MASTER_KEY
 from batchyard.errors import AuthenticationError, PermissionDeniedError
 from batchyard.gateway._edge import note
 from batchyard.gateway._gateway import Gateway
+from batchyard.gateway._home import from_home
 from batchyard.gateway._rates import too_many
 from batchyard.ledger.keys import KeyRecord, valid
 from batchyard.models import Identity
@@ -37,8 +39,9 @@ async def identified(gateway: Gateway, request: Request) -> Caller:
     """Who the bearer of the request's key is.
 
     Raises :class:`AuthenticationError`, and :class:`RateLimitError` for a key that
-    asks too often.  Where there is neither a master key nor any other, anybody who
-    reaches the gateway is its operator: it listens on this machine alone then.
+    asks too often.  Where there is neither a master key nor any other, a program on this
+    machine is its operator's: see :func:`.from_home`; all else is refused with a
+    :class:`PermissionDeniedError`.
     """
     master = gateway.settings.master_key
     given = _bearer(request)
@@ -49,6 +52,13 @@ async def identified(gateway: Gateway, request: Request) -> Caller:
     if key is not None:
         return _caller(gateway, request, key)
     if master is None and not await gateway.keyring.any():
+        if not from_home(request):
+            raise PermissionDeniedError(
+                "Without a key, this gateway answers programs on its own machine alone, at "
+                f"localhost, and no web pages: set {MASTER_KEY} where it runs, and send a key.",
+                status=403,
+                code="master_key_needed",
+            )
         return Caller(admin=True)
     raise AuthenticationError(
         "You didn't provide an API key. Send it as `Authorization: Bearer KEY`."

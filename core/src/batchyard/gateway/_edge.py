@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from starlette.requests import ClientDisconnect, HTTPConnection
@@ -13,9 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchyard.gateway._errors import answer_to
 
-__all__ = ["Edge", "note", "request_id_of"]
+__all__ = ["Edge", "RequestIds", "note", "request_id_of"]
 
 log = logging.getLogger("batchyard.gateway.access")
+
+CURRENT: ContextVar[str] = ContextVar("batchyard_request", default="")
+"""The id of the request that something is done for; tasks and threads of it inherit it."""
 
 STATE = "batchyard"
 """Where a request's own notes are, in its scope."""
@@ -23,6 +27,16 @@ STATE = "batchyard"
 
 def request_id_of(scope: Scope) -> str:
     return str(scope[STATE]["request_id"])
+
+
+class RequestIds(logging.Filter):
+    """Ends each message with the id of the request that it was written for, if it has it not."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        current = CURRENT.get()
+        if current and current not in (said := record.getMessage()):
+            record.msg, record.args = f"{said} {current}", None
+        return True
 
 
 def note(request: HTTPConnection, name: str, value: object) -> None:
@@ -44,6 +58,7 @@ class Edge:
         # without it, Starlette answers a wrong method or path in plain text by itself
         scope["app"] = self
         exchange = _Exchange(scope, send)
+        current = CURRENT.set(exchange.request_id)
         try:
             await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
@@ -63,6 +78,7 @@ class Edge:
         finally:
             if self._access_log:
                 exchange.log()
+            CURRENT.reset(current)
 
 
 class _Exchange:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from batchyard.config import GatewaySettings
 from batchyard.gateway._keyring import Keyring
+from batchyard.gateway._places import Places
 from batchyard.gateway._rates import Rates
 from batchyard.ledger import Ledger
 
@@ -24,11 +25,11 @@ class Gateway:
     ledger: Ledger
     settings: GatewaySettings
     following: asyncio.Task[bool] | None = None
-    uploads: asyncio.Semaphore = field(init=False, repr=False)
+    uploads: Places = field(init=False, repr=False)
     keyring: Keyring = field(init=False, repr=False)
     rates: Rates = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "uploads", asyncio.Semaphore(self.settings.max_uploads))
+        object.__setattr__(self, "uploads", Places(self.settings.max_uploads))
         object.__setattr__(self, "keyring", Keyring(self.ledger))
         object.__setattr__(self, "rates", Rates(self.settings.workers))

@@ -20,7 +20,7 @@ __all__ = ["document_of"]
 _KINDS = re.compile(r":\w+(?=})")
 """What Starlette is told of a parameter of a path."""
 
-ALWAYS = (401, 429, 500, 503)
+ALWAYS = (401, 403, 429, 500, 503)
 """Refusals that any operation may answer with."""
 
 ERROR = {

@@ -27,6 +27,9 @@ __all__ = ["Wish", "results_page"]
 PLACE = struct.Struct(">QII")
 """Offset in the input, lines and requests before it."""
 
+FARTHEST, COUNTED = 2**62, 2**31
+"""What no offset and no count comes to: more cannot be looked for, and anybody can seal it."""
+
 SEAL = 8
 """Bytes that tie a place to its batch."""
 
@@ -140,13 +143,15 @@ def _spot(batch_id: str, place: str) -> Spot:
     except (ValueError, binascii.Error):
         data = b""
     packed, seal = data[: PLACE.size], data[PLACE.size :]
-    if len(packed) != PLACE.size or seal != _seal(batch_id, packed):
+    made = len(packed) == PLACE.size and seal == _seal(batch_id, packed)
+    spot = Spot(*PLACE.unpack(packed)) if made else None
+    if spot is None or spot.offset >= FARTHEST or max(spot.lines, spot.requests) >= COUNTED:
         raise InputError(
             "'after' is no place in these results: pass the last_id of a page of the same batch.",
             code="invalid_value",
             param="after",
         )
-    return Spot(*PLACE.unpack(packed))
+    return spot
 
 
 def _seal(batch_id: str, packed: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import socket
@@ -25,6 +24,8 @@ from batchyard.config import (
 )
 from batchyard.errors import ConfigError
 from batchyard.gateway._application import application
+from batchyard.gateway._edge import RequestIds
+from batchyard.gateway._home import is_loopback
 from batchyard.gateway._protocol import Options, Protocol
 from batchyard.gateway._servers import run, run_many
 from batchyard.ledger import Ledger, Setup
@@ -36,7 +37,10 @@ LOGS: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"error": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request": {"()": "batchyard.gateway._edge.RequestIds"}},
+    "handlers": {
+        "error": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}
+    },
     "loggers": {
         "batchyard": {"handlers": ["error"], "level": "INFO", "propagate": False},
         "uvicorn": {"level": "CRITICAL"},
@@ -62,6 +66,8 @@ def serve(
         if settings.workers == 1:
             # what it says of a request, our own log says too
             logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+            for handler in logging.getLogger("batchyard").handlers:
+                handler.addFilter(RequestIds())
             app = application(_maker(ledger, config, registry), settings)
             run(options(app, settings), listener, lambda: announce(url))
         else:
@@ -94,21 +100,12 @@ def _told(
 
 def check_exposure(settings: GatewaySettings) -> None:
     """Raise :class:`ConfigError` for a gateway that others reach and that asks nobody for a key."""
-    if settings.master_key is None and not _is_loopback(settings.host):
+    if settings.master_key is None and not is_loopback(settings.host):
         raise ConfigError(
             f"the gateway would listen at {settings.host}, where others reach it, without a master "
             f"key: set {MASTER_KEY}, or gateway.master_key (`openssl rand -hex 32` makes one)",
             param="master_key",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _maker(
@@ -170,8 +167,13 @@ def from_environment() -> ASGIApp:
     """The application as the configuration has it, for a server of one's own.
 
     ``uvicorn --factory batchyard.gateway:from_environment``
+
+    Raises :class:`ConfigError` where ``gateway.host`` is an address that others reach and
+    there is no master key.  Where the server listens is its own affair: without any key,
+    requests that do not come from this machine are refused, and those by a UNIX socket.
     """
     registry = Registry()
     config = load(registry.environ)
     settings = resolve_gateway(registry, config)
+    check_exposure(settings)
     return application(_maker(configured_ledger(registry, config), config, registry), settings)

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from batchyard.errors import BatchyardError, InputError, RateLimitError, SourceError
+from batchyard.errors import BatchyardError, InputError, SourceError
 from batchyard.gateway._bodies import pieces_of
 from batchyard.gateway._callers import Caller
 from batchyard.gateway._forms import FormReader, boundary_of
@@ -18,7 +18,7 @@ from batchyard.gateway._headers import idempotency_key_of
 from batchyard.gateway._hints import FIELDS, hints_of
 from batchyard.ledger import FileOrder
 from batchyard.ledger.files import Received
-from batchyard.ledger.routing import fields_of
+from batchyard.ledger.routing import Allowed, fields_of
 from batchyard.ledger.staging import Arriving
 from batchyard.models import ExpiresAfter, FileObject
 
@@ -58,35 +58,23 @@ async def uploaded(gateway: Gateway, caller: Caller, request: Request) -> FileOb
     if caller.key is not None and key is None:
         # before it is sent in vain; it is asked again when it is written down
         await gateway.ledger.check_room(caller.key, 0)
-    async with _place(gateway):
-        received, fields, filename = await _received(gateway, caller, request, boundary)
-        try:
-            hints = _hints(gateway, caller, request, fields, received)
-            order = _order(fields, filename, key, hints)
-        except BaseException:
-            await gateway.ledger.discard_file(received)
-            raise
-        return await gateway.ledger.create_file(received, order, who=caller.identity)
-
-
-@asynccontextmanager
-async def _place(gateway: Gateway) -> AsyncIterator[None]:
-    """One of the places for uploads.  Raises :class:`RateLimitError` where none becomes free."""
     patience = gateway.settings.idle_timeout
-    try:
-        async with asyncio.timeout(patience):
-            await gateway.uploads.acquire()
-    except TimeoutError:
-        raise RateLimitError(
-            f"{gateway.settings.max_uploads} files are being uploaded already. Try again.",
-            status=429,
-            code="too_many_uploads",
-            retry_after=patience,
-        ) from None
-    try:
-        yield
-    finally:
-        gateway.uploads.release()
+    pieces = pieces_of(request, patience)
+    async with gateway.uploads.one(caller.owner, patience) as leave:
+        try:
+            received, fields, filename = await _received(gateway, caller, pieces, boundary)
+            try:
+                hints = _hints(gateway, caller, request, fields, received)
+                order = _order(fields, filename, key, hints)
+            except BaseException:
+                await gateway.ledger.discard_file(received)
+                raise
+            return await gateway.ledger.create_file(received, order, who=caller.identity)
+        except BatchyardError:
+            # what is only read on for takes no place
+            leave()
+            await _read_on(pieces, patience)
+            raise
 
 
 def _fits(gateway: Gateway, request: Request) -> None:
@@ -103,7 +91,7 @@ def _fits(gateway: Gateway, request: Request) -> None:
 
 
 async def _received(
-    gateway: Gateway, caller: Caller, request: Request, boundary: bytes
+    gateway: Gateway, caller: Caller, pieces: AsyncIterator[bytes], boundary: bytes
 ) -> tuple[Received, dict[str, str], str]:
     arriving = Arriving()
     staging = asyncio.ensure_future(
@@ -123,8 +111,7 @@ async def _received(
             await asyncio.shield(staging)
 
     reader = FormReader(begin, take)
-    pieces = pieces_of(request, gateway.settings.idle_timeout)
-    async with _given_up_on_failure(gateway, arriving, staging, pieces):
+    async with _given_up_on_failure(gateway, arriving, staging):
         await reader.read(boundary, pieces)
         arriving.finish()
         return await staging, reader.fields, name
@@ -132,31 +119,27 @@ async def _received(
 
 @asynccontextmanager
 async def _given_up_on_failure(
-    gateway: Gateway,
-    arriving: Arriving,
-    staging: asyncio.Future[Received],
-    pieces: AsyncIterator[bytes],
+    gateway: Gateway, arriving: Arriving, staging: asyncio.Future[Received]
 ) -> AsyncIterator[None]:
-    """Leave nothing of a file that did not come to its end, and read on for a refused sender."""
+    """Leave nothing of a file that did not come to its end."""
     try:
         yield
-    except BaseException as error:
+    except BaseException:
         arriving.fail(SourceError("the upload broke off"))
         with suppress(BatchyardError):
             await gateway.ledger.discard_file(await staging)
-        if isinstance(error, BatchyardError):
-            with suppress(ClientDisconnect, BatchyardError):
-                await _read_on(pieces)
         raise
 
 
-async def _read_on(pieces: AsyncIterator[bytes]) -> None:
-    """Who still sends does not hear the answer yet."""
+async def _read_on(pieces: AsyncIterator[bytes], patience: float) -> None:
+    """For *patience* seconds in all: who still sends does not hear the answer yet."""
     left = DRAINED
-    async for piece in pieces:
-        left -= len(piece)
-        if left < 0:
-            return
+    with suppress(ClientDisconnect, BatchyardError, TimeoutError):
+        async with asyncio.timeout(patience):
+            async for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    return
 
 
 def checked_name(filename: str) -> str:
@@ -181,7 +164,8 @@ def _hints(
     """Where the file's batches are to run, which is checked while the sender still listens."""
     said = {name: fields.pop(name) for name in FIELDS if name in fields}
     hints = hints_of(gateway, caller, request, said)
-    gateway.ledger.routing.check(hints, received.staged.models, allowed=caller.accounts)
+    allowed = Allowed(caller.accounts, caller.models)
+    gateway.ledger.routing.check(hints, received.staged.models, allowed=allowed)
     return fields_of(hints) or None
 
 

@@ -22,7 +22,7 @@ from batchyard.ledger.outbox import Chosen, EventRecord, Outbox, list_events
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.receipts import combined, read
 from batchyard.ledger.records import BatchRecord, FileRecord, JobRecord
-from batchyard.ledger.routing import Offer, Routing, offers, served_accounts
+from batchyard.ledger.routing import Allowed, Offer, Routing, offers, served_accounts
 from batchyard.ledger.settlement import BEGINNING, Joined, Spot, joined
 from batchyard.ledger.settling import reprice
 from batchyard.ledger.staging import Arriving
@@ -160,13 +160,15 @@ class Ledger:
         who: Identity = NOBODY,
         owner: str | None = None,
         accounts: Collection[str] | None = None,
+        models: Collection[str] | None = None,
     ) -> Batch:
-        """Write down a batch with its jobs as intents; ``accounts`` are those it may run at.
+        """Write down a batch with its jobs as intents.
 
+        ``accounts`` are those that it may run at, and ``models`` those that its errors may name.
         ``tracked_by`` of the reply says who follows it, ``None`` that nobody does.
         """
         made, replayed = await batches.create(
-            self.parts, who, order, owner=owner, accounts=accounts
+            self.parts, who, order, owner=owner, allowed=Allowed(accounts, models)
         )
         told = {"tracked_by": await follower_of(self.parts), "replayed": replayed}
         return batches.shown(self.parts, made).model_copy(update=told)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from batchyard.errors import (
     BadRequestError,
+    ConfigError,
     InputError,
     NotFoundError,
     PermissionDeniedError,
@@ -46,7 +47,7 @@ async def adopt(
     Its input is fetched, so that its results can be held against it.  Without
     it, completeness stays unknown.
     """
-    served = parts.accounts.get(account)
+    served = _served(parts, account)
     known = await _known(parts, served, provider_batch_id)
     if known is not None:
         return known
@@ -60,6 +61,16 @@ async def adopt(
         if known is None:
             raise
         return known
+
+
+def _served(parts: Parts, name: str | None) -> Served:
+    """The account.  Raises :class:`InputError` for one that whoever asks has made up."""
+    try:
+        return parts.accounts.get(name)
+    except ConfigError as error:
+        if name is None or parts.routing.directory.find(name) is not None:
+            raise
+        raise InputError(error.message, code="invalid_account", param="account") from error
 
 
 async def rebuild(parts: Parts, *, account: str | None) -> list[BatchRecord]:

@@ -77,7 +77,11 @@ async def _create(gateway: Gateway, caller: Caller, request: Request) -> Respons
         hints_of(gateway, caller, request, body.model_dump(include=set(FIELDS), exclude_none=True)),
     )
     made = await gateway.ledger.create_batch(
-        order, who=caller.identity, owner=caller.owner, accounts=caller.accounts
+        order,
+        who=caller.identity,
+        owner=caller.owner,
+        accounts=caller.accounts,
+        models=caller.models,
     )
     return created(made)
 
@@ -170,7 +174,7 @@ BATCHES = (
         "repeats and hides nothing.",
         (*paged(MOST), *FILTERS),
         answers=(Answer("A page.", Page[Batch]),),
-        errors=(400,),
+        errors=(400, 404),
         tag="Batches",
     ),
     Operation(

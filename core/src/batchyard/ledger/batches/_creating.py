@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -22,7 +22,7 @@ from batchyard.ledger.files import find_file
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.records import BatchRecord, FileRecord, whose
-from batchyard.ledger.routing import Carried, Route
+from batchyard.ledger.routing import ANYTHING, Allowed, Carried, Route
 from batchyard.ledger.tables import batches, files, jobs
 from batchyard.models import ExpiresAfter, Identity, Limits
 
@@ -38,11 +38,11 @@ async def create(
     order: BatchOrder,
     *,
     owner: str | None,
-    accounts: Collection[str] | None = None,
+    allowed: Allowed = ANYTHING,
 ) -> tuple[BatchRecord, bool]:
     """The new batch or, under an idempotency key, the one that was created with it.
 
-    And whether it was there before.  ``accounts`` are those that it may run at, if not any.
+    And whether it was there before.  ``allowed`` is what the caller may use.
     Raises :class:`InputError` for what cannot become a batch,
     :class:`IdempotencyError` for a key that was used for something else.
     """
@@ -58,7 +58,7 @@ async def create(
             found = await _keyed(connection, who.owner, order.idempotency_key)
         if found is not None:
             return _same(found, print_of), True
-    route = _routed(parts, who, order, file, accounts)
+    route = _routed(parts, who, order, file, allowed)
     terms = await admitted(parts, who, order, file, route)
     try:
         async with transaction(parts) as tx:
@@ -77,7 +77,7 @@ def _routed(
     who: Identity,
     order: BatchOrder,
     file: FileRecord,
-    allowed: Collection[str] | None,
+    allowed: Allowed,
 ) -> Route:
     def check(limits: Limits, content: Carried) -> None:
         check_order(order, limits)

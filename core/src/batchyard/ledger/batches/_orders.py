@@ -75,6 +75,13 @@ def _check_metadata(metadata: Mapping[str, str] | None) -> None:
                 f"{key[:MAX_KEY]!r} is longer",
                 param="metadata",
             )
+        if "\0" in key or "\0" in value:
+            # Postgres keeps it as JSON, and then fails every query that looks into it
+            raise InputError(
+                "metadata takes no NUL characters; leave them out",
+                code="invalid_value",
+                param="metadata",
+            )
 
 
 def check_file(file: FileRecord, order: BatchOrder) -> None:

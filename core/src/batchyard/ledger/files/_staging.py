@@ -90,11 +90,12 @@ async def create(
 async def _recorded(
     parts: Parts, who: Identity, order: FileOrder, row: dict[str, Any]
 ) -> FileObject:
-    now = parts.now()
     expires = order.expires_after
-    row["created_at"] = now
-    row["expires_at"] = None if expires is None else now + expires.seconds
     async with transaction(parts) as tx:
+        # not before: who waits for another's turn may find the key ended, and its row is the later
+        now = tx.now()
+        row["created_at"] = now
+        row["expires_at"] = None if expires is None else now + expires.seconds
         key = await keys.using(tx.connection, who)
         if key is not None:
             keys.valid(key, now)

@@ -10,22 +10,33 @@ from batchyard.errors import InputError
 from batchyard.ledger.routing._directory import Directory
 from batchyard.ledger.routing._hints import Hint, conflict, shown
 
-__all__ = ["Asked", "candidates"]
+__all__ = ["ANYTHING", "Allowed", "Asked", "candidates"]
 
 MOST_MODELS = 1000
 """Models of a file that are counted one by one: of more, nobody knows where they run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to run: hints, one of a kind at most, and how many lines name which model.
+class Allowed:
+    """The accounts and models that a caller may use, if not any.
 
-    ``allowed`` are the accounts that may be used, if not any.
+    Others are as if they were not there: no error tells their names.
     """
+
+    accounts: Collection[str] | None = None
+    models: Collection[str] | None = None
+
+
+ANYTHING = Allowed()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to run: hints, one of a kind at most, and how many lines name which model."""
 
     hints: Sequence[Hint]
     models: Mapping[str, int]
-    allowed: Collection[str] | None = None
+    allowed: Allowed = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +53,10 @@ def candidates(directory: Directory, asked: Asked) -> dict[str, float]:
     Raises :class:`InputError` where nothing is left, or several that nobody chose from.
     """
     usable = _allowed(directory, asked)
-    bounds = [*_of_hints(directory, asked, usable), *_of_lines(directory, asked)]
+    bounds = [*_of_hints(directory, asked, usable), *_of_lines(directory, asked, usable)]
     left = [one for one in usable if all(one in bound.accounts for bound in bounds)]
     if not left:
-        raise _nothing_left(bounds, usable)
+        raise _nothing_left(asked, bounds, usable)
     weights = _weights(directory, asked, left)
     if weights is not None:
         return weights
@@ -53,43 +64,49 @@ def candidates(directory: Directory, asked: Asked) -> dict[str, float]:
 
 
 def _allowed(directory: Directory, asked: Asked) -> tuple[str, ...]:
-    if asked.allowed is None:
+    if asked.allowed.accounts is None:
         return directory.names
-    allowed = {directory.find(one) for one in asked.allowed}
+    allowed = {directory.find(one) for one in asked.allowed.accounts}
     return tuple(one for one in directory.names if one in allowed)
 
 
 def _of_hints(directory: Directory, asked: Asked, usable: Collection[str]) -> Iterator[_Bound]:
     for hint in asked.hints:
         if hint.kind == "provider":
-            yield _of_provider(directory, hint, usable)
+            yield _of_provider(directory, asked, hint, usable)
         elif hint.kind == "account":
             yield _of_account(directory, hint, usable)
         else:
-            yield from _of_models(directory, asked, hint)
+            yield from _of_models(directory, asked, hint, usable)
 
 
-def _of_provider(directory: Directory, hint: Hint, usable: Collection[str]) -> _Bound:
+def _of_provider(directory: Directory, asked: Asked, hint: Hint, usable: Collection[str]) -> _Bound:
     provider = directory.provider(hint.values[0])
     if provider is None and directory.find(hint.values[0]) is not None:
         # an account is taken for a provider wherever one is named, as by clients
         return _of_account(directory, hint, usable)
     if provider is None:
-        known = ", ".join(directory.providers) or "none"
+        all_of_them = asked.allowed.accounts is None
+        known = directory.providers if all_of_them else _providers_of(directory, usable)
         raise InputError(
-            f"There is no provider {shown(hint.values[0])} ({hint.source}); there are: {known}.",
+            f"There is no provider {shown(hint.values[0])} ({hint.source}); "
+            f"there are: {_listed(known)}.",
             code="invalid_provider",
             param="custom_llm_provider",
         )
     found = directory.of_provider(provider, usable)
     if not found:
-        have = ", ".join(sorted({directory.provider_of(one) for one in usable})) or "none"
+        have = _listed(_providers_of(directory, usable))
         raise InputError(
             f"There is no account of {provider} ({hint.source}); there are accounts of: {have}.",
             code="invalid_provider",
             param="custom_llm_provider",
         )
     return _Bound(f"{hint} ({_listed(found)})", found)
+
+
+def _providers_of(directory: Directory, accounts: Collection[str]) -> Sequence[str]:
+    return sorted({directory.provider_of(one) for one in accounts})
 
 
 def _of_account(directory: Directory, hint: Hint, usable: Collection[str]) -> _Bound:
@@ -104,14 +121,15 @@ def _of_account(directory: Directory, hint: Hint, usable: Collection[str]) -> _B
     return _Bound(str(hint), (found,))
 
 
-def _of_models(directory: Directory, asked: Asked, hint: Hint) -> Iterator[_Bound]:
+def _of_models(
+    directory: Directory, asked: Asked, hint: Hint, usable: Collection[str]
+) -> Iterator[_Bound]:
     """A model that is not configured says nothing of accounts; then lines have to ask for it."""
     accounts = [one.account for name in hint.values for one in directory.accounts_of(name)]
     if accounts:
-        found = tuple(dict.fromkeys(accounts))
-        yield _Bound(f"{hint} ({_listed(found)})", found)
+        yield _at(str(hint), accounts, usable)
     elif not any(name in asked.models for name in hint.values):
-        known = ", ".join(directory.models) or "none"
+        known = _listed(_known(directory, asked.allowed, usable))
         raise InputError(
             f"The model {' or '.join(map(shown, hint.values))} ({hint.source}) is not configured, "
             f"and no line of the file asks for it; configured: {known}.",
@@ -120,7 +138,22 @@ def _of_models(directory: Directory, asked: Asked, hint: Hint) -> Iterator[_Boun
         )
 
 
-def _of_lines(directory: Directory, asked: Asked) -> Iterator[_Bound]:
+def _known(directory: Directory, allowed: Allowed, usable: Collection[str]) -> Sequence[str]:
+    """The configured models, of those that the caller may use."""
+    return [
+        name
+        for name in directory.models
+        if (allowed.models is None or name in allowed.models)
+        and any(one.account in usable for one in directory.accounts_of(name))
+    ]
+
+
+def _at(said: str, accounts: Sequence[str], usable: Collection[str]) -> _Bound:
+    found = tuple(one for one in dict.fromkeys(accounts) if one in usable)
+    return _Bound(f"{said} ({_listed(found)})" if found else said, found)
+
+
+def _of_lines(directory: Directory, asked: Asked, usable: Collection[str]) -> Iterator[_Bound]:
     if directory.models and len(asked.models) >= MOST_MODELS:
         raise InputError(
             f"The lines name {MOST_MODELS:,} models or more; split the file by model.",
@@ -128,18 +161,19 @@ def _of_lines(directory: Directory, asked: Asked) -> Iterator[_Bound]:
             param="body.model",
         )
     for model in asked.models:
-        accounts = tuple(dict.fromkeys(one.account for one in directory.accounts_of(model)))
+        accounts = [one.account for one in directory.accounts_of(model)]
         if accounts:
-            yield _Bound(f"the lines' model: {shown(model)} ({_listed(accounts)})", accounts)
+            yield _at(f"the lines' model: {shown(model)}", accounts, usable)
 
 
-def _nothing_left(bounds: Sequence[_Bound], usable: Collection[str]) -> InputError:
-    if len(bounds) > 1 and all(set(bound.accounts) & set(usable) for bound in bounds):
+def _nothing_left(asked: Asked, bounds: Sequence[_Bound], usable: Collection[str]) -> InputError:
+    if len(bounds) > 1 and all(bound.accounts for bound in bounds):
         return conflict([one.said for one in bounds])
-    said = "; ".join(one.said for one in bounds if not set(one.accounts) & set(usable))
+    said = "; ".join(one.said for one in bounds if not one.accounts)
     return InputError(
         f"No account that you may use takes this ({said or 'there is none'}); "
         f"yours: {_listed(usable)}.",
+        status=None if asked.allowed.accounts is None else 403,
         code="account_not_allowed",
         param="model",
     )

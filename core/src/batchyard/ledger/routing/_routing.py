@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchyard.errors import BatchyardError, ConfigError, InputError, NotFoundError, PluginError
 from batchyard.ledger.accounts import Accounts
 from batchyard.ledger.records import FileRecord
-from batchyard.ledger.routing._candidates import Asked, candidates
+from batchyard.ledger.routing._candidates import ANYTHING, Allowed, Asked, candidates
 from batchyard.ledger.routing._directory import Directory
 from batchyard.ledger.routing._fitting import Carried, Route, carried, renames_at
 from batchyard.ledger.routing._hints import Hint, kept_hints, shown, stated_hints
@@ -53,7 +53,7 @@ class Routing:
         hints: Sequence[Hint],
         models: Mapping[str, int],
         *,
-        allowed: Collection[str] | None = None,
+        allowed: Allowed = ANYTHING,
     ) -> None:
         """Raise :class:`InputError` for hints that no batch of these models could follow."""
         if hints:
@@ -67,7 +67,7 @@ class Routing:
         *,
         endpoint: str,
         seed: str | None = None,
-        allowed: Collection[str] | None = None,
+        allowed: Allowed = ANYTHING,
     ) -> Route:
         """The account that takes the file, and what it calls the models.
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -105,7 +106,9 @@ async def _in_own_thread(task: Callable[[], Staged]) -> Staged:
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
             done.set_exception(error)
 
-    threading.Thread(target=run, name="batchyard-staging", daemon=True).start()
+    # what it logs is of the request that it is for
+    context = copy_context()
+    threading.Thread(target=context.run, args=(run,), name="batchyard-staging", daemon=True).start()
     return await asyncio.wrap_future(done)
 
 
