@@ -10,7 +10,10 @@ import pytest
 from batchyard.emulators import Fault, Status
 from batchyard.ledger import Ledger
 from batchyard.ledger.tables import jobs
+from batchyard.models import Batch, Call, Page, PageRequest
+from batchyard.steps.openai_wire import Wire, _batches
 from tests.ledger.life.place import (
+    SQLITE,
     Condition,
     Place,
     books,
@@ -213,3 +216,55 @@ async def test_a_wait_that_was_asked_for_is_known_to_other_workers(place: Place)
         assert job.state == "pending"
         assert job.reason is not None
         assert "asked to be left alone" in job.reason
+
+
+@pytest.fixture
+def reasonless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that do not tell why a batch has failed."""
+    listed = _batches._listed
+
+    async def without_errors(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
+        got = await listed(wire, call, page)
+        data = [one.model_copy(update={"errors": None}) for one in got.data]
+        return got.model_copy(update={"data": data})
+
+    monkeypatch.setattr(_batches, "_listed", without_errors)
+
+
+@SQLITE
+@pytest.mark.usefixtures("reasonless")
+@pytest.mark.parametrize("lost", [False, True])
+async def test_one_that_was_refused_is_not_taken_for_another_where_lists_give_no_reasons(
+    place: Place, *, lost: bool
+) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        emulator._board._options.enqueued_token_limits.clear()
+        if lost:
+            emulator.faults.add("POST /v1/batches lost")
+        await follow(ledger)
+        assert (await ledger.retrieve_batch(batch.id)).status == "completed"
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "failed", "completed"]
+        receipt = await ledger.receipt(batch.id)
+        assert (receipt.usage.input_tokens, receipt.usage.output_tokens) == books(emulator)
+        await job_of(ledger, batch.id)  # there is one
+
+
+@SQLITE
+@pytest.mark.usefixtures("reasonless")
+async def test_a_create_that_never_arrived_is_not_seen_in_the_one_that_was_refused_before(
+    place: Place,
+) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        emulator._board._options.enqueued_token_limits.clear()
+        emulator.faults.add("POST /v1/batches reset")
+        await follow(ledger)
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "completed"]
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}

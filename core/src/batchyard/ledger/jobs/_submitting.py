@@ -31,7 +31,7 @@ from batchyard.ledger.jobs._moves import (
 from batchyard.ledger.jobs._observing import job_refused, seen_values
 from batchyard.ledger.jobs._parking import LONG, park, parked
 from batchyard.ledger.jobs._requests import request_of, upload_of
-from batchyard.ledger.jobs._twins import record_twin
+from batchyard.ledger.jobs._twins import confirmed, record_twin
 from batchyard.ledger.leasing import Overtaken, claim, held, release
 from batchyard.ledger.parts import Parts, transaction
 from batchyard.ledger.records import BatchRecord, JobRecord
@@ -203,7 +203,7 @@ async def _left_behind(served: Served, job: JobRecord) -> Batch | None:
     call = served.call(job.id, marker=job.marker)
     file = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
-        return await served.run(
+        found = await served.run(
             served.account.find_batch(call, job.marker, file, job.sent_at or job.created_at)
         )
     except UnsupportedError as error:
@@ -212,6 +212,7 @@ async def _left_behind(served: Served, job: JobRecord) -> Batch | None:
             code="ambiguous_create",
             retryable=False,
         ) from error
+    return None if found is None else await confirmed(served, job, found)
 
 
 async def _not_there(parts: Parts, job: JobRecord) -> JobRecord | None:
