@@ -50,7 +50,7 @@ def presented(batch: Batch) -> Batch:
     The endpoint may be empty here, and blobs are named before they are written.
     """
     changes: dict[str, Any] = {}
-    ran = batch.status != "failed" or batch.in_progress_at is not None
+    ran = batch.status != "failed" or batch.in_progress_at is not None or _counted(batch)
     if not ran and (batch.output_file_id or batch.error_file_id):
         # a batch that failed validation may still name files, which hold nothing of it
         changes |= {"output_file_id": None, "error_file_id": None}
@@ -69,6 +69,24 @@ def presented(batch: Batch) -> Batch:
 def _extra(batch: Batch, name: str) -> str | None:
     """Where a blob is, by the batch's own word: no URL of one is ever put together."""
     value = (batch.model_extra or {}).get(name)
+def _counted(batch: Batch) -> bool:
+    """Whether it counts lines that were carried out, whatever else it says or leaves out."""
+    counts = batch.request_counts
+    return counts is not None and counts.completed + counts.failed > 0
+
+
+def _unwritten(batch: Batch, output: str | None, errors: str | None) -> list[str]:
+    """Blobs that are named and need not be there: what a completed batch had no lines for."""
+    counts = batch.request_counts
+    if batch.status != "completed":
+        # what it had answered by then is written, sooner or later
+        return []
+    found = [errors] if counts is None or not counts.failed else []
+    if counts is not None and counts.failed and not counts.completed:
+        found.append(output)
+    return [one for one in found if one is not None]
+
+
     return value if isinstance(value, str) and value else None
 
 
