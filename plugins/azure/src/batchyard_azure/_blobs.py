@@ -43,7 +43,9 @@ VERSION = "2023-11-03"
 BLOCK = 16 * 1024 * 1024
 """Bytes that are put at a time; what has no more goes in one put."""
 
-OWN = frozenset({"authorization", "content-length", "content-type", "host", "x-ms-version"})
+TOLD = frozenset({"x-ms-client-request-id"})
+"""Headers of the caller's that storage is sent.  Others are for the resource, which is another
+host, and may be credentials."""
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{0,500})")
@@ -215,7 +217,7 @@ class Blobs:
         return await retrying(patient, Backoff(retries=call.max_retries))
 
     async def _request(self, call: Call, method: str, url: str) -> Request:
-        extra = {k.lower(): v for k, v in call.extra_headers.items() if k.lower() not in OWN}
+        extra = {k.lower(): v for k, v in call.extra_headers.items() if k.lower() in TOLD}
         now = await Now()
         own = {"x-ms-version": VERSION, "x-ms-date": formatdate(now, usegmt=True)}
         sas = self._storage.sas
