@@ -10,6 +10,7 @@ import base64
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
@@ -127,6 +128,11 @@ class Blobs:
 
     async def list(self, call: Call, page: PageRequest) -> Page[FileObject]:
         """What is below the prefix, in the order of names."""
+        def begun() -> Stream[bytes]:
+            return download(request, Backoff(retries=call.max_retries), self._refuse)
+
+        # a signature is no token, and is not renewed
+        content = begun() if self._storage.sas is not None else self._credentials.streamed(begun)
         return await self._page(call, self._storage.prefix, page.after, page.limit)
 
     async def find(self, call: Call, marker: str) -> FileObject | None:

@@ -144,7 +144,9 @@ class Azure:
         if blobs is not None:
             content = blobs.content(call, file.id)
         else:
-            content = openai_wire.file_content(self._wire, call, file)
+            content = self._credentials.streamed(
+                lambda: openai_wire.file_content(self._wire, call, file)
+            )
         async with aclosing(content) as pieces:
             async for piece in pieces:
                 yield piece
