@@ -10,7 +10,7 @@ from batchyard.effects import Plan, Reply
 from batchyard.errors import BadRequestError, IdempotencyError, InputError
 from batchyard.models import Batch, BatchRequest, Call, ExpiresAfter, Ref
 from batchyard.steps import create_once, openai_wire
-from batchyard_azure._blobs import Blobs
+from batchyard_azure._blobs import UNWRITTEN, Blobs
 from batchyard_azure._lines import v1_endpoint
 from batchyard_azure._settings import Settings
 
@@ -61,14 +61,14 @@ def presented(batch: Batch) -> Batch:
     if source is not None and batch.input_file_id is None:
         changes["input_file_id"] = source
         if batch.terminal and ran:
-            changes["output_file_id"] = batch.output_file_id or _extra(batch, "output_blob")
-            changes["error_file_id"] = batch.error_file_id or _extra(batch, "error_blob")
+            output = batch.output_file_id or _extra(batch, "output_blob")
+            errors = batch.error_file_id or _extra(batch, "error_blob")
+            changes |= {"output_file_id": output, "error_file_id": errors}
+            state = {**(batch.provider_state or {}), UNWRITTEN: _unwritten(batch, output, errors)}
+            changes["provider_state"] = state
     return batch.model_copy(update=changes) if changes else batch
 
 
-def _extra(batch: Batch, name: str) -> str | None:
-    """Where a blob is, by the batch's own word: no URL of one is ever put together."""
-    value = (batch.model_extra or {}).get(name)
 def _counted(batch: Batch) -> bool:
     """Whether it counts lines that were carried out, whatever else it says or leaves out."""
     counts = batch.request_counts
@@ -87,6 +87,9 @@ def _unwritten(batch: Batch, output: str | None, errors: str | None) -> list[str
     return [one for one in found if one is not None]
 
 
+def _extra(batch: Batch, name: str) -> str | None:
+    """Where a blob is, by the batch's own word: no URL of one is ever put together."""
+    value = (batch.model_extra or {}).get(name)
     return value if isinstance(value, str) and value else None
 
 

@@ -29,15 +29,18 @@ from batchyard.errors import (
     NotFoundError,
     status_error,
 )
-from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest
+from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest, Ref
 from batchyard.steps import Backoff, download, failure_details, header, retrying
 from batchyard.steps import call as send
 from batchyard_azure._credentials import Credentials
 from batchyard_azure._settings import BlobStorage
 
-__all__ = ["Blobs"]
+__all__ = ["UNWRITTEN", "Blobs"]
 
 T = TypeVar("T")
+
+UNWRITTEN = "unwritten"
+"""Where a batch's state has the URLs of results that it names and need never have written."""
 
 VERSION = "2023-11-03"
 
@@ -112,27 +115,34 @@ class Blobs:
         await self._sent(call, "DELETE", self._checked(url))
         return FileDeleted(id=url)
 
-    async def content(self, call: Call, url: str) -> Stream[bytes]:
-        """Its bytes.  Results that were never written are no bytes: their URLs are always named."""
+    async def content(self, call: Call, file: Ref) -> Stream[bytes]:
+        """Its bytes.  Results that need not have been written are no bytes if they are not there.
+
+        Of which that is so the batch's state says; without one, as for an id alone,
+        it is so of all: their URLs are always named.
+        """
+        url, state = file.id, file.provider_state
         checked = self._checked(url)
+        optional = not self._is_input(url) if state is None else url in state.get(UNWRITTEN, ())
 
         def request() -> Plan[Request]:
             return self._request(call, "GET", checked)
 
-        try:
-            async for piece in download(request, Backoff(retries=call.max_retries), self._refuse):
-                yield piece
-        except NotFoundError as error:
-            if error.code != "BlobNotFound" or self._is_input(url):
-                raise
-
-    async def list(self, call: Call, page: PageRequest) -> Page[FileObject]:
-        """What is below the prefix, in the order of names."""
         def begun() -> Stream[bytes]:
             return download(request, Backoff(retries=call.max_retries), self._refuse)
 
         # a signature is no token, and is not renewed
         content = begun() if self._storage.sas is not None else self._credentials.streamed(begun)
+        try:
+            async with aclosing(content) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except NotFoundError as error:
+            if error.code != "BlobNotFound" or not optional:
+                raise
+
+    async def list(self, call: Call, page: PageRequest) -> Page[FileObject]:
+        """What is below the prefix, in the order of names."""
         return await self._page(call, self._storage.prefix, page.after, page.limit)
 
     async def find(self, call: Call, marker: str) -> FileObject | None:
