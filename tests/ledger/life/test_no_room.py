@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from batchyard.config import LedgerSettings
 from batchyard.emulators import Fault, Status
 from batchyard.ledger import Ledger
 from batchyard.ledger.tables import jobs
@@ -268,3 +271,55 @@ async def test_a_create_that_never_arrived_is_not_seen_in_the_one_that_was_refus
         states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
         assert states == ["failed", "completed"]
         assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}
+
+
+@SQLITE
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_waiting_for_room_ends_after_a_week_with_the_providers_own_words(
+    place: Place, *, at_once: bool
+) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        job = await job_of(ledger, batch.id)
+        old = place.clock.now() - 7 * DAY - 1
+        # an old job that has hardly been sent, since no worker ran, goes on
+        await change(ledger, jobs, job.id, created_at=old)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        await change(ledger, jobs, job.id, sends=300)
+        if at_once:
+            said = {"error": {"message": "Limit.", "code": "token_limit_exceeded"}}
+            emulator.faults.add(
+                Fault("POST", "/v1/batches", Status(429, body=json.dumps(said)), None)
+            )
+        done = await settled(ledger, batch.id)
+        assert done.status == "failed"
+        assert done.errors is not None
+        assert [one.code for one in done.errors.data] == ["token_limit_exceeded"]
+
+
+@SQLITE
+@pytest.mark.parametrize("reasons", [False, True])
+async def test_a_rebuild_leaves_what_was_refused_before_it_was_sent_again(
+    place: Place,
+    tmp_path: Path,
+    sqlite_template: Path,
+    request: pytest.FixtureRequest,
+    *,
+    reasons: bool,
+) -> None:
+    if not reasons:
+        request.getfixturevalue("reasonless")
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        emulator._board._options.enqueued_token_limits.clear()
+        await settled(ledger, batch.id)
+    assert len(made_at(emulator)) == 3
+    shutil.copy(sqlite_template, tmp_path / "new.db")
+    settings = LedgerSettings(url=str(tmp_path / "new.db"), store=tmp_path / "new")
+    async with Ledger(settings, place.setup()) as ledger:
+        (found,) = await ledger.rebuild()
+        assert (await settled(ledger, found.id)).status == "completed"
