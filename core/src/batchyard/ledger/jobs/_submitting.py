@@ -13,6 +13,7 @@ from batchyard.errors import (
     BatchyardError,
     ConfigError,
     PermissionDeniedError,
+    RateLimitError,
     SourceError,
     UnsupportedError,
 )
@@ -29,7 +30,7 @@ from batchyard.ledger.jobs._moves import (
     set_aside,
 )
 from batchyard.ledger.jobs._observing import job_refused, seen_values
-from batchyard.ledger.jobs._parking import LONG, park, parked
+from batchyard.ledger.jobs._parking import LONG, park, parked, waited_enough
 from batchyard.ledger.jobs._requests import request_of, upload_of
 from batchyard.ledger.jobs._twins import confirmed, record_twin
 from batchyard.ledger.leasing import Overtaken, claim, held, release
@@ -266,6 +267,8 @@ async def _failed(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         # a key that was changed, or rights that are on their way, and no word on the batch
         passing = job.attempts < PATIENCE
+    elif isinstance(error, RateLimitError) and waited_enough(job, parts.now()):
+        passing = False
     if not passing:
         await _ended_unsent(parts, job, "failed", error)
         return
