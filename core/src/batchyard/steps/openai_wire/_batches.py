@@ -140,7 +140,8 @@ async def seek_batch(
 
     Of two the older, but a failed one only where all have failed, and of those the
     newest: lists may not tell why one failed, and one that was refused for want of
-    room must not hide the one that was sent after it.  Raises :class:`~batchyard.errors.AmbiguousCreateError` when it cannot tell.
+    room must not hide the one that was sent after it.  Raises
+    :class:`~batchyard.errors.AmbiguousCreateError` when it cannot tell.
     """
     first = PageRequest(limit=100)
     async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
