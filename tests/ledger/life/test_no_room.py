@@ -323,3 +323,20 @@ async def test_a_rebuild_leaves_what_was_refused_before_it_was_sent_again(
     async with Ledger(settings, place.setup()) as ledger:
         (found,) = await ledger.rebuild()
         assert (await settled(ledger, found.id)).status == "completed"
+
+
+@SQLITE
+async def test_a_file_that_is_gone_before_there_is_room_is_uploaded_again(place: Place) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        (uploaded,) = emulator._shelf.all(place.clock.now(), "batch")
+        emulator._shelf.delete(uploaded.id, place.clock.now())
+        emulator._board._options.enqueued_token_limits.clear()
+        emulator.faults.add("POST /v1/files lost")
+        assert (await settled(ledger, batch.id)).status == "completed"
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}
+        assert len(emulator._shelf.all(place.clock.now(), "batch")) == 1
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "completed"]

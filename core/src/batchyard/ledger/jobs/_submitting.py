@@ -12,6 +12,7 @@ from batchyard.errors import (
     AuthenticationError,
     BatchyardError,
     ConfigError,
+    NotFoundError,
     PermissionDeniedError,
     RateLimitError,
     SourceError,
@@ -101,6 +102,8 @@ async def _read(parts: Parts, job_id: str, epoch: int) -> JobRecord:
 
 
 async def _onwards(parts: Parts, served: Served, job: JobRecord) -> None:
+    if job.state == "uploaded" and job.sends:
+        job = await _with_file(parts, served, job)
     while job.state in UNSENT:
         step = _create if job.state in {"uploaded", "creating"} else _upload
         after = await step(parts, served, job)
@@ -139,6 +142,22 @@ async def _upload(parts: Parts, served: Served, job: JobRecord) -> JobRecord | N
         attempts=0,
         reason=None,
     )
+
+
+async def _with_file(parts: Parts, served: Served, job: JobRecord) -> JobRecord:
+    """The job before it is sent again; back at its upload where its file is gone by now."""
+    if job.provider_file_id is None or not served.account.supports("retrieve_file"):
+        return job
+    ref = Ref(job.provider_file_id, job.provider_file_state)
+    try:
+        await served.run(served.account.retrieve_file(served.call(job.id), ref))
+    except NotFoundError:
+        log.warning("job %s is uploaded again: its file %s is gone", job.id, ref.id)
+        return await moved(parts, job, "uploading", provider_file_id=None, provider_file_state=None)
+    except BatchyardError as error:
+        # the create says what is wrong
+        log.info("the file of job %s cannot be looked at: %s", job.id, error)
+    return job
 
 
 async def _create(parts: Parts, served: Served, job: JobRecord) -> JobRecord | None:
