@@ -237,3 +237,40 @@ def test_lists_are_walked_by_the_services_own_marks(rig: Rig) -> None:
         assert len(set(whole)) >= 3
 
     rig.run(body)
+
+
+def test_a_cancelled_batch_with_nothing_answered_has_results_though_no_blob_is_there(
+    rig: Rig,
+) -> None:
+    async def body(client: Any) -> None:
+        batch = await client.batches.create(await client.files.create(chat_lines(2)), CHAT)
+        batch = await client.batches.wait(await client.batches.cancel(batch))
+        assert batch.status == "cancelled"
+        items = await settled(client.batches.results(batch))
+        assert [one.outcome for one in items] == ["missing"] * 2
+
+    rig.run(body)
+
+
+def test_storage_is_sent_no_header_that_was_meant_for_the_resource(rig: Rig) -> None:
+    extra = {"x-gateway-key": "SECRET", "Api-Key": "SECRET", "x-ms-client-request-id": "trace-1"}
+
+    async def body(client: Any) -> None:
+        file = await client.files.create(chat_lines(1), extra_headers=extra)
+        await client.files.retrieve(file, extra_headers=extra)
+
+    rig.run(body)
+    sent = [dict(one.headers) for one in rig.emulator.requests if one.path.startswith("/blob")]
+    assert sent
+    for headers in sent:
+        assert headers["x-ms-client-request-id"] == "trace-1"
+        assert not {"x-gateway-key", "api-key"} & set(headers)
+
+
+def test_a_token_that_storage_refuses_is_replaced_once_before_a_blob_is_read(rig: Rig) -> None:
+    async def body(client: Any) -> None:
+        file = await client.files.create(chat_lines(1))
+        rig.emulator.tokens.revoke_all()
+        assert await client.files.content(file).read()
+
+    rig.run(body, tokens=True)

@@ -142,6 +142,27 @@ def test_a_token_that_is_refused_before_its_end_is_replaced_once(rig: Rig) -> No
     assert len(rig.emulator.requests.matching("GET", "/openai/v1/files")) == 2
 
 
+def test_a_token_that_is_refused_when_results_are_read_is_replaced_once(rig: Rig) -> None:
+    place = "/openai/v1/files/*/content"
+
+    async def main() -> None:
+        async with rig.client(**rig.settings("secret")) as client:
+            file = await client.files.create(chat_lines(2))
+            rig.emulator.tokens.revoke_all()
+            assert await client.files.content(file).read() == await _read(client, file)
+            always = rig.emulator.faults.add(f"GET {place} 401 times=always")
+            with pytest.raises(AuthenticationError):
+                await client.files.content(file).read()
+            assert always.fired == 2
+
+    async def _read(client: Any, file: Any) -> bytes:
+        content: bytes = await client.files.content(file).read()
+        assert content
+        return content
+
+    asyncio.run(main())
+
+
 def test_a_static_token_is_not_renewed(rig: Rig) -> None:
     async def main() -> None:
         async with rig.client(ad_token="eyJ.old.one") as client:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from batchyard.emulators import Fault, Status
 from batchyard.ledger.tables import jobs
 from batchyard.models import ExpiresAfter, Usage
 from batchyard.testing import ManualClock
@@ -248,6 +249,30 @@ async def test_a_batch_may_have_blobs_for_its_files(place: Place, flagged: int) 
         assert emulator.requests.matching("POST", "/openai/v1/files") == []
         assert emulator._containers.list("batches", "") == []
         assert len(await ledger.receipts(batch.id)) == 1
+
+
+async def test_a_result_that_is_written_late_is_waited_for_though_the_batch_was_cancelled(
+    place: Place,
+) -> None:
+    emulator = place.emulate("azure", time_scale=1, deployments=DEPLOYMENTS, sas=SAS)
+    url = place.environment()["AZURE_OPENAI_ENDPOINT"]
+    storage = {"container": emulator.container_url(url), "sas": SAS}
+    missing = "<Error><Code>BlobNotFound</Code><Message>Not there.</Message></Error>"
+    async with place.open(azure(place, storage=storage)) as ledger:
+        batch = await created(ledger, 40)
+
+        async def some() -> bool:
+            return (await job_of(ledger, batch.id)).completed > 3
+
+        await follow(ledger, some)
+        late = emulator.faults.add(Fault("GET", "/blob/**", Status(404, body=missing), times=2))
+        await ledger.cancel_batch(batch.id)
+        await follow(ledger)
+        assert late.fired == 2
+        assert (await ledger.retrieve_batch(batch.id)).status == "cancelled"
+        receipt = await ledger.receipt(batch.id)
+        assert (receipt.usage.input_tokens, receipt.usage.output_tokens) == books(emulator)
+        assert receipt.proof.outcomes["ok"] > 3
 
 
 async def test_a_lost_reply_to_a_create_of_a_blob_makes_one_batch(place: Place) -> None:

@@ -328,3 +328,19 @@ def test_trap_a_filtered_completion_is_an_answer_that_keeps_its_finish_reason(ri
         assert reasons.count("content_filter") == 1
 
     rig.run(body)
+
+
+@pytest.mark.parametrize(("completed", "failed"), [(2, 1), (0, 1)])
+def test_trap_a_failed_batch_that_counts_lines_keeps_its_files_without_a_time_of_its_begin(
+    completed: int, failed: int
+) -> None:
+    shown = {
+        "id": "batch_1",
+        "status": "failed",
+        "in_progress_at": None,
+        "output_file_id": "file-out",
+        "error_file_id": "file-err",
+        "request_counts": {"total": 3, "completed": completed, "failed": failed},
+    }
+    batch = presented(Batch.model_validate(shown))
+    assert (batch.output_file_id, batch.error_file_id) == ("file-out", "file-err")

@@ -187,6 +187,7 @@ def test_extra_headers_are_sent_and_never_in_place_of_our_own(face: Face) -> Non
         "Accept": "application/json; v=2",
         "authorization": "Bearer other",
         "AUTHORIZATION": "Bearer other",
+        "Api-Key": "another",
         "Content-Type": "text/plain",
         "content-length": "1",
         "Host": "elsewhere",
@@ -201,6 +202,7 @@ def test_extra_headers_are_sent_and_never_in_place_of_our_own(face: Face) -> Non
         assert seen.headers["x-trace"] == "t1"
         assert seen.headers["accept"] == "application/json; v=2"
         assert seen.head.lower().count(b"authorization:") == 1
+        assert "api-key" not in seen.headers
         assert seen.headers["authorization"] == f"Bearer {KEY}"
         assert seen.headers["host"] == f"127.0.0.1:{site.port}"
     assert site.requests[1].headers["content-type"].startswith("multipart/form-data")

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from batchyard.config import LedgerSettings
 from batchyard.emulators import Fault, Status
 from batchyard.ledger import Ledger
 from batchyard.ledger.tables import jobs
+from batchyard.models import Batch, Call, Page, PageRequest
+from batchyard.steps.openai_wire import Wire, _batches
 from tests.ledger.life.place import (
+    SQLITE,
     Condition,
     Place,
     books,
@@ -213,3 +219,124 @@ async def test_a_wait_that_was_asked_for_is_known_to_other_workers(place: Place)
         assert job.state == "pending"
         assert job.reason is not None
         assert "asked to be left alone" in job.reason
+
+
+@pytest.fixture
+def reasonless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that do not tell why a batch has failed."""
+    listed = _batches._listed
+
+    async def without_errors(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
+        got = await listed(wire, call, page)
+        data = [one.model_copy(update={"errors": None}) for one in got.data]
+        return got.model_copy(update={"data": data})
+
+    monkeypatch.setattr(_batches, "_listed", without_errors)
+
+
+@SQLITE
+@pytest.mark.usefixtures("reasonless")
+@pytest.mark.parametrize("lost", [False, True])
+async def test_one_that_was_refused_is_not_taken_for_another_where_lists_give_no_reasons(
+    place: Place, *, lost: bool
+) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        emulator._board._options.enqueued_token_limits.clear()
+        if lost:
+            emulator.faults.add("POST /v1/batches lost")
+        await follow(ledger)
+        assert (await ledger.retrieve_batch(batch.id)).status == "completed"
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "failed", "completed"]
+        receipt = await ledger.receipt(batch.id)
+        assert (receipt.usage.input_tokens, receipt.usage.output_tokens) == books(emulator)
+        await job_of(ledger, batch.id)  # there is one
+
+
+@SQLITE
+@pytest.mark.usefixtures("reasonless")
+async def test_a_create_that_never_arrived_is_not_seen_in_the_one_that_was_refused_before(
+    place: Place,
+) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        emulator._board._options.enqueued_token_limits.clear()
+        emulator.faults.add("POST /v1/batches reset")
+        await follow(ledger)
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "completed"]
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}
+
+
+@SQLITE
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_waiting_for_room_ends_after_a_week_with_the_providers_own_words(
+    place: Place, *, at_once: bool
+) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        job = await job_of(ledger, batch.id)
+        old = place.clock.now() - 7 * DAY - 1
+        # an old job that has hardly been sent, since no worker ran, goes on
+        await change(ledger, jobs, job.id, created_at=old)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        await change(ledger, jobs, job.id, sends=300)
+        if at_once:
+            said = {"error": {"message": "Limit.", "code": "token_limit_exceeded"}}
+            emulator.faults.add(
+                Fault("POST", "/v1/batches", Status(429, body=json.dumps(said)), None)
+            )
+        done = await settled(ledger, batch.id)
+        assert done.status == "failed"
+        assert done.errors is not None
+        assert [one.code for one in done.errors.data] == ["token_limit_exceeded"]
+
+
+@SQLITE
+@pytest.mark.parametrize("reasons", [False, True])
+async def test_a_rebuild_leaves_what_was_refused_before_it_was_sent_again(
+    place: Place,
+    tmp_path: Path,
+    sqlite_template: Path,
+    request: pytest.FixtureRequest,
+    *,
+    reasons: bool,
+) -> None:
+    if not reasons:
+        request.getfixturevalue("reasonless")
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded", sends=2))
+        emulator._board._options.enqueued_token_limits.clear()
+        await settled(ledger, batch.id)
+    assert len(made_at(emulator)) == 3
+    shutil.copy(sqlite_template, tmp_path / "new.db")
+    settings = LedgerSettings(url=str(tmp_path / "new.db"), store=tmp_path / "new")
+    async with Ledger(settings, place.setup()) as ledger:
+        (found,) = await ledger.rebuild()
+        assert (await settled(ledger, found.id)).status == "completed"
+
+
+@SQLITE
+async def test_a_file_that_is_gone_before_there_is_room_is_uploaded_again(place: Place) -> None:
+    emulator = place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await follow(ledger, in_state(ledger, batch.id, "uploaded"))
+        (uploaded,) = emulator._shelf.all(place.clock.now(), "batch")
+        emulator._shelf.delete(uploaded.id, place.clock.now())
+        emulator._board._options.enqueued_token_limits.clear()
+        emulator.faults.add("POST /v1/files lost")
+        assert (await settled(ledger, batch.id)).status == "completed"
+        assert (await ledger.receipt(batch.id)).proof.outcomes == {"ok": 3}
+        assert len(emulator._shelf.all(place.clock.now(), "batch")) == 1
+        states = [one.timeline.state(place.clock.now()) for one in made_at(emulator)]
+        assert states == ["failed", "completed"]

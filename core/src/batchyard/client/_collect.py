@@ -89,9 +89,21 @@ async def _results(account: Account, call: Call, batch: Batch, folder: Path) -> 
     for name, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
         if file_id is not None:
             path = folder / f"{name}.jsonl"
-            await save(account.file_content(call, Ref(file_id, batch.provider_state)), path)
-            paths.append(path)
+            try:
+                await save(account.file_content(call, Ref(file_id, batch.provider_state)), path)
+            except NotFoundError:
+                if not _may_lack(batch, name):
+                    raise
+            else:
+                paths.append(path)
     return tuple(paths)
+
+
+def _may_lack(batch: Batch, name: str) -> bool:
+    """Whether a file that is named need not be there: the batch was cut off, and counts none."""
+    counts = batch.request_counts
+    lines = 0 if counts is None else counts.completed if name == "output" else counts.failed
+    return batch.status in {"cancelled", "expired"} and not lines
 
 
 @dataclass(frozen=True, slots=True)

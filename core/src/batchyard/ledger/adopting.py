@@ -77,7 +77,8 @@ async def rebuild(parts: Parts, *, account: str | None) -> list[BatchRecord]:
     """All batches at the account whose input a ledger has uploaded, and that this one lacks.
 
     Owners, metadata of files and what was settled are not at the provider, and
-    stay lost; what the batches came to is settled anew.
+    stay lost; what the batches came to is settled anew.  What was refused for now
+    is left: nothing was carried out of it, and it may have been sent again since.
     """
     served = parts.accounts.get(account)
     call = served.call("rebuild")
@@ -87,9 +88,25 @@ async def rebuild(parts: Parts, *, account: str | None) -> list[BatchRecord]:
         for seen in page.data:
             if await _known(parts, served, seen.id) is None:
                 marker = await _marker_of(served, seen)
-                if marker is not None and not await _ours(parts, marker):
-                    taken.append(await _take_over(parts, served, seen, Identity()))
+                if marker is None or await _ours(parts, marker):
+                    continue
+                whole = await _by_itself(served, seen)
+                if whole.refused_for_now:
+                    log.info("batch %s was refused for want of room, and is left", seen.id)
+                else:
+                    taken.append(await _take_over(parts, served, whole, Identity()))
     return taken
+
+
+async def _by_itself(served: Served, seen: Batch) -> Batch:
+    """The batch; a failed one with the reason, which lists may leave out."""
+    if seen.status != "failed":
+        return seen
+    ref = Ref(seen.id, seen.provider_state)
+    try:
+        return await served.run(served.account.retrieve_batch(served.call("rebuild"), ref))
+    except NotFoundError:
+        return seen
 
 
 async def _known(parts: Parts, served: Served, provider_batch_id: str) -> BatchRecord | None:

@@ -7,7 +7,8 @@ so whoever finds a job in them looks first for what it left behind.
 .. code-block:: text
 
     job     pending ─► uploading ─► uploaded ─► creating ─► tracking ─► ended
-                                        ▲           │           │
+                            ▲           ▲ │         │           │
+                            └───────────┼─┘         │           │
                                         └───────────┴───────────┘
     batch   open ─► ended (every job has ended) ─► settled
 """
@@ -36,7 +37,8 @@ MOVES: Mapping[JobState, frozenset[JobState]] = {
     # a job with nothing to send, or cancelled before anything was sent, ends at once
     "pending": frozenset({"uploading", "ended"}),
     "uploading": frozenset({"uploaded", "ended"}),
-    "uploaded": frozenset({"creating", "ended"}),
+    # again: the file has expired while there was no room for the job
+    "uploaded": frozenset({"uploading", "creating", "ended"}),
     # back: it is known that the create made nothing
     "creating": frozenset({"uploaded", "tracking", "ended"}),
     # back: the provider had no room for it, and has carried out nothing of it

@@ -10,7 +10,7 @@ from batchyard.effects import Plan, Reply
 from batchyard.errors import BadRequestError, IdempotencyError, InputError
 from batchyard.models import Batch, BatchRequest, Call, ExpiresAfter, Ref
 from batchyard.steps import create_once, openai_wire
-from batchyard_azure._blobs import Blobs
+from batchyard_azure._blobs import UNWRITTEN, Blobs
 from batchyard_azure._lines import v1_endpoint
 from batchyard_azure._settings import Settings
 
@@ -50,7 +50,7 @@ def presented(batch: Batch) -> Batch:
     The endpoint may be empty here, and blobs are named before they are written.
     """
     changes: dict[str, Any] = {}
-    ran = batch.status != "failed" or batch.in_progress_at is not None
+    ran = batch.status != "failed" or batch.in_progress_at is not None or _counted(batch)
     if not ran and (batch.output_file_id or batch.error_file_id):
         # a batch that failed validation may still name files, which hold nothing of it
         changes |= {"output_file_id": None, "error_file_id": None}
@@ -61,9 +61,30 @@ def presented(batch: Batch) -> Batch:
     if source is not None and batch.input_file_id is None:
         changes["input_file_id"] = source
         if batch.terminal and ran:
-            changes["output_file_id"] = batch.output_file_id or _extra(batch, "output_blob")
-            changes["error_file_id"] = batch.error_file_id or _extra(batch, "error_blob")
+            output = batch.output_file_id or _extra(batch, "output_blob")
+            errors = batch.error_file_id or _extra(batch, "error_blob")
+            changes |= {"output_file_id": output, "error_file_id": errors}
+            state = {**(batch.provider_state or {}), UNWRITTEN: _unwritten(batch, output, errors)}
+            changes["provider_state"] = state
     return batch.model_copy(update=changes) if changes else batch
+
+
+def _counted(batch: Batch) -> bool:
+    """Whether it counts lines that were carried out, whatever else it says or leaves out."""
+    counts = batch.request_counts
+    return counts is not None and counts.completed + counts.failed > 0
+
+
+def _unwritten(batch: Batch, output: str | None, errors: str | None) -> list[str]:
+    """Blobs that are named and need not be there: what a completed batch had no lines for."""
+    counts = batch.request_counts
+    if batch.status != "completed":
+        # what it had answered by then is written, sooner or later
+        return []
+    found = [errors] if counts is None or not counts.failed else []
+    if counts is not None and counts.failed and not counts.completed:
+        found.append(output)
+    return [one for one in found if one is not None]
 
 
 def _extra(batch: Batch, name: str) -> str | None:

@@ -10,6 +10,7 @@ import base64
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
@@ -28,22 +29,27 @@ from batchyard.errors import (
     NotFoundError,
     status_error,
 )
-from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest
+from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest, Ref
 from batchyard.steps import Backoff, download, failure_details, header, retrying
 from batchyard.steps import call as send
 from batchyard_azure._credentials import Credentials
 from batchyard_azure._settings import BlobStorage
 
-__all__ = ["Blobs"]
+__all__ = ["UNWRITTEN", "Blobs"]
 
 T = TypeVar("T")
+
+UNWRITTEN = "unwritten"
+"""Where a batch's state has the URLs of results that it names and need never have written."""
 
 VERSION = "2023-11-03"
 
 BLOCK = 16 * 1024 * 1024
 """Bytes that are put at a time; what has no more goes in one put."""
 
-OWN = frozenset({"authorization", "content-length", "content-type", "host", "x-ms-version"})
+TOLD = frozenset({"x-ms-client-request-id"})
+"""Headers of the caller's that storage is sent.  Others are for the resource, which is another
+host, and may be credentials."""
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{0,500})")
@@ -109,18 +115,30 @@ class Blobs:
         await self._sent(call, "DELETE", self._checked(url))
         return FileDeleted(id=url)
 
-    async def content(self, call: Call, url: str) -> Stream[bytes]:
-        """Its bytes.  Results that were never written are no bytes: their URLs are always named."""
+    async def content(self, call: Call, file: Ref) -> Stream[bytes]:
+        """Its bytes.  Results that need not have been written are no bytes if they are not there.
+
+        Of which that is so the batch's state says; without one, as for an id alone,
+        it is so of all: their URLs are always named.
+        """
+        url, state = file.id, file.provider_state
         checked = self._checked(url)
+        optional = not self._is_input(url) if state is None else url in state.get(UNWRITTEN, ())
 
         def request() -> Plan[Request]:
             return self._request(call, "GET", checked)
 
+        def begun() -> Stream[bytes]:
+            return download(request, Backoff(retries=call.max_retries), self._refuse)
+
+        # a signature is no token, and is not renewed
+        content = begun() if self._storage.sas is not None else self._credentials.streamed(begun)
         try:
-            async for piece in download(request, Backoff(retries=call.max_retries), self._refuse):
-                yield piece
+            async with aclosing(content) as pieces:
+                async for piece in pieces:
+                    yield piece
         except NotFoundError as error:
-            if error.code != "BlobNotFound" or self._is_input(url):
+            if error.code != "BlobNotFound" or not optional:
                 raise
 
     async def list(self, call: Call, page: PageRequest) -> Page[FileObject]:
@@ -215,7 +233,7 @@ class Blobs:
         return await retrying(patient, Backoff(retries=call.max_retries))
 
     async def _request(self, call: Call, method: str, url: str) -> Request:
-        extra = {k.lower(): v for k, v in call.extra_headers.items() if k.lower() not in OWN}
+        extra = {k.lower(): v for k, v in call.extra_headers.items() if k.lower() in TOLD}
         now = await Now()
         own = {"x-ms-version": VERSION, "x-ms-date": formatdate(now, usegmt=True)}
         sas = self._storage.sas

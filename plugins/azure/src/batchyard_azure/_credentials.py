@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, Field
 
-from batchyard.effects import Blocking, Expiring, Now, Plan, Reply, Request, Shared
+from batchyard.effects import Blocking, Expiring, Now, Plan, Reply, Request, Shared, Stream
 from batchyard.errors import (
     APIStatusError,
     AuthenticationError,
@@ -73,6 +74,27 @@ class Credentials:
         old = headers.get("authorization", "").removeprefix("Bearer ")
         token: str = await Shared(self._key, self._make, old)
         return token != old
+
+    async def streamed(self, content: Callable[[], Stream[bytes]]) -> Stream[bytes]:
+        """The pieces of *content*; begun once more, with a new token, if its own was refused.
+
+        Not when a piece of it has been passed on already.
+        """
+        used = await self.headers() if self.renews else {}
+        begun = False
+        try:
+            async with aclosing(content()) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+        except AuthenticationError:
+            if begun or not await self.renewed(used):
+                raise
+        else:
+            return
+        async with aclosing(content()) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _token(self) -> str:
         if self._settings.ad_token is not None:

@@ -142,9 +142,11 @@ class Azure:
     async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
         blobs = self._in_blobs(file.id)
         if blobs is not None:
-            content = blobs.content(call, file.id)
+            content = blobs.content(call, file)
         else:
-            content = openai_wire.file_content(self._wire, call, file)
+            content = self._credentials.streamed(
+                lambda: openai_wire.file_content(self._wire, call, file)
+            )
         async with aclosing(content) as pieces:
             async for piece in pieces:
                 yield piece

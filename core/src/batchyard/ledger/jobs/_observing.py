@@ -69,7 +69,7 @@ async def observe(parts: Parts, job: JobRecord, seen: Batch) -> BatchRecord | No
     that its provider refused for now is no end: the job is put back, to be sent again.
     """
     now = parts.now()
-    if may_be_sent_again(job, seen):
+    if may_be_sent_again(job, seen, now):
         return await put_back(parts, job, seen)
     values = seen_values(seen, now, job)
     if job.started_at is not None:

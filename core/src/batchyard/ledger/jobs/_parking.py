@@ -17,12 +17,25 @@ from batchyard.ledger.parts import Parts, transaction
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.models import Batch
 
-__all__ = ["LONG", "may_be_sent_again", "park", "parked", "put_back", "wait_for_account"]
+__all__ = [
+    "LONG",
+    "may_be_sent_again",
+    "park",
+    "parked",
+    "put_back",
+    "wait_for_account",
+    "waited_enough",
+]
 
 log = logging.getLogger("batchyard.ledger")
 
 ROOM_FIRST, ROOM_MOST = 60.0, 1800.0
 """Seconds before a job is sent again for which there was no room: twice as long each time."""
+
+WAIT_MOST, SENDS_LEAST = 7 * 86_400.0, 10
+"""Seconds for which a job waits for room, and how often it is sent at least, which nobody has done
+while no worker ran.  After both a refusal is its end: there may never be as much room.
+"""
 
 LONG = 3600.0
 """Seconds: who asks to be left alone for longer does not mean the one job."""
@@ -33,10 +46,15 @@ PARKED_MOST = 2 * 86_400.0
 PREFIX = "parked:"
 
 
-def may_be_sent_again(job: JobRecord, seen: Batch) -> bool:
+def may_be_sent_again(job: JobRecord, seen: Batch, now: float) -> bool:
     """Whether the job was refused for now, and is ours to send: none that was adopted, no twin."""
     ours = job.sends > 0 and job.input is not None and job.twin_of is None
-    return seen.terminal and seen.refused_for_now and ours
+    return seen.terminal and seen.refused_for_now and ours and not waited_enough(job, now)
+
+
+def waited_enough(job: JobRecord, now: float) -> bool:
+    """Whether the job has waited for room for as long as any does."""
+    return now - job.created_at > WAIT_MOST and job.sends >= SENDS_LEAST
 
 
 async def put_back(parts: Parts, job: JobRecord, seen: Batch) -> BatchRecord | None:

@@ -12,7 +12,9 @@ from batchyard.errors import (
     AuthenticationError,
     BatchyardError,
     ConfigError,
+    NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     SourceError,
     UnsupportedError,
 )
@@ -29,9 +31,9 @@ from batchyard.ledger.jobs._moves import (
     set_aside,
 )
 from batchyard.ledger.jobs._observing import job_refused, seen_values
-from batchyard.ledger.jobs._parking import LONG, park, parked
+from batchyard.ledger.jobs._parking import LONG, park, parked, waited_enough
 from batchyard.ledger.jobs._requests import request_of, upload_of
-from batchyard.ledger.jobs._twins import record_twin
+from batchyard.ledger.jobs._twins import confirmed, record_twin
 from batchyard.ledger.leasing import Overtaken, claim, held, release
 from batchyard.ledger.parts import Parts, transaction
 from batchyard.ledger.records import BatchRecord, JobRecord
@@ -100,6 +102,8 @@ async def _read(parts: Parts, job_id: str, epoch: int) -> JobRecord:
 
 
 async def _onwards(parts: Parts, served: Served, job: JobRecord) -> None:
+    if job.state == "uploaded" and job.sends:
+        job = await _with_file(parts, served, job)
     while job.state in UNSENT:
         step = _create if job.state in {"uploaded", "creating"} else _upload
         after = await step(parts, served, job)
@@ -138,6 +142,22 @@ async def _upload(parts: Parts, served: Served, job: JobRecord) -> JobRecord | N
         attempts=0,
         reason=None,
     )
+
+
+async def _with_file(parts: Parts, served: Served, job: JobRecord) -> JobRecord:
+    """The job before it is sent again; back at its upload where its file is gone by now."""
+    if job.provider_file_id is None or not served.account.supports("retrieve_file"):
+        return job
+    ref = Ref(job.provider_file_id, job.provider_file_state)
+    try:
+        await served.run(served.account.retrieve_file(served.call(job.id), ref))
+    except NotFoundError:
+        log.warning("job %s is uploaded again: its file %s is gone", job.id, ref.id)
+        return await moved(parts, job, "uploading", provider_file_id=None, provider_file_state=None)
+    except BatchyardError as error:
+        # the create says what is wrong
+        log.info("the file of job %s cannot be looked at: %s", job.id, error)
+    return job
 
 
 async def _create(parts: Parts, served: Served, job: JobRecord) -> JobRecord | None:
@@ -203,7 +223,7 @@ async def _left_behind(served: Served, job: JobRecord) -> Batch | None:
     call = served.call(job.id, marker=job.marker)
     file = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
-        return await served.run(
+        found = await served.run(
             served.account.find_batch(call, job.marker, file, job.sent_at or job.created_at)
         )
     except UnsupportedError as error:
@@ -212,6 +232,7 @@ async def _left_behind(served: Served, job: JobRecord) -> Batch | None:
             code="ambiguous_create",
             retryable=False,
         ) from error
+    return None if found is None else await confirmed(served, job, found)
 
 
 async def _not_there(parts: Parts, job: JobRecord) -> JobRecord | None:
@@ -265,6 +286,8 @@ async def _failed(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         # a key that was changed, or rights that are on their way, and no word on the batch
         passing = job.attempts < PATIENCE
+    elif isinstance(error, RateLimitError) and waited_enough(job, parts.now()):
+        passing = False
     if not passing:
         await _ended_unsent(parts, job, "failed", error)
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from batchyard.errors import BatchyardError, UnsupportedError
+from batchyard.errors import BatchyardError, NotFoundError, UnsupportedError
 from batchyard.ledger.accounts import Served
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.jobs._batch_row import batch_of, event_of
@@ -22,7 +22,7 @@ from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.tables import jobs
 from batchyard.models import Batch, Ref
 
-__all__ = ["look_for_twin", "record_twin"]
+__all__ = ["confirmed", "look_for_twin", "record_twin"]
 
 log = logging.getLogger("batchyard.ledger")
 
@@ -41,6 +41,8 @@ async def look_for_twin(parts: Parts, served: Served, job: JobRecord) -> bool:
     try:
         plan = served.account.find_batch(call, job.marker, file, job.created_at)
         found = await served.run(plan)
+        if found is not None and found.id != job.provider_batch_id:
+            found = await confirmed(served, job, found)
     except UnsupportedError:
         found = None
     except BatchyardError as error:
@@ -54,6 +56,21 @@ async def look_for_twin(parts: Parts, served: Served, job: JobRecord) -> bool:
     async with parts.db.writing() as connection:
         await connection.execute(update(jobs).where(jobs.c.id == job.id).values(twins_at=None))
     return twin is not None
+
+
+async def confirmed(served: Served, job: JobRecord, found: Batch) -> Batch | None:
+    """What a look has found, as it is by itself; ``None`` for what was refused for now.
+
+    Lists may leave out why a batch has failed, so that one for which there was no
+    room looks like what the create after it made.
+    """
+    ref = Ref(found.id, found.provider_state)
+    try:
+        seen = await served.run(served.account.retrieve_batch(served.call(job.id), ref))
+    except (NotFoundError, UnsupportedError):
+        # the list knows more than the service tells of it by itself, as yet
+        seen = found
+    return None if seen.terminal and seen.refused_for_now else seen
 
 
 async def record_twin(parts: Parts, job: JobRecord, other: Batch) -> None:

@@ -138,11 +138,19 @@ async def seek_batch(
 ) -> Batch | None:
     """The batch that matches, of those made at *since* or later; its metadata as they are.
 
-    Of two the older.  Raises :class:`~batchyard.errors.AmbiguousCreateError` when it cannot tell.
+    Of two the older, but a failed one only where all have failed, and of those the
+    newest: lists may not tell why one failed, and one that was refused for want of
+    room must not hide the one that was sent after it.  Raises
+    :class:`~batchyard.errors.AmbiguousCreateError` when it cannot tell.
     """
     first = PageRequest(limit=100)
     async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
-        return await sought(listed, lambda one: matches(one) and not full(one), since)
+        return await sought(listed, lambda one: matches(one) and not full(one), since, _rank)
+
+
+def _rank(one: Batch) -> tuple[int, int, str]:
+    failed, made = one.status == "failed", one.created_at or 0
+    return int(failed), -made if failed else made, one.id
 
 
 def _shown(batch: Batch) -> Batch:

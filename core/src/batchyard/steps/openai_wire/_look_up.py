@@ -33,8 +33,15 @@ class _Created(Protocol):
 C = TypeVar("C", bound=_Created)
 
 
-async def sought(listed: Stream[C], matches: Callable[[C], bool], since: float | None) -> C | None:
-    """What matches and was made at *since* or later; of twins, the one that was made first.
+async def sought(
+    listed: Stream[C],
+    matches: Callable[[C], bool],
+    since: float | None,
+    rank: Callable[[C], tuple[int, int, str]] | None = None,
+) -> C | None:
+    """What matches and was made at *since* or later; of twins the first by *rank*.
+
+    Without a rank that is the one that was made first.
 
     Raises :class:`AmbiguousCreateError` when it is none of the first 10,000, and there are more.
     """
@@ -48,12 +55,12 @@ async def sought(listed: Stream[C], matches: Callable[[C], bool], since: float |
                 raise AmbiguousCreateError(f"what is looked for is none of the newest {LIMIT}")
             break
         if matches(one):
-            found = one if found is None else min(one, found, key=_age)
+            found = one if found is None else min(one, found, key=rank or _age)
             twins = (one.created_at or 0) - TWINS
             horizon = twins if horizon is None else max(horizon, twins)
         seen += 1
     return found
 
 
-def _age(one: _Created) -> tuple[int, str]:
-    return one.created_at or 0, one.id
+def _age(one: _Created) -> tuple[int, int, str]:
+    return 0, one.created_at or 0, one.id

@@ -24,9 +24,10 @@ M = TypeVar("M", bound=BaseModel)
 Query = Mapping[str, str | int | None]
 
 OWN_HEADERS = frozenset(
-    {"authorization", "content-length", "content-type", "host", "transfer-encoding"}
+    {"api-key", "authorization", "content-length", "content-type", "host", "transfer-encoding"}
 )
-"""Headers that a caller's ``extra_headers`` never replace."""
+"""Headers that a caller's ``extra_headers`` never replace, and never bring beside our own: a second
+credential is refused, or used instead."""
 
 
 def _as_it_is(made: Any, _reply: Reply) -> Any:
