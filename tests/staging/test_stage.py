@@ -220,7 +220,7 @@ def test_gates_of_batches_alone_are_not_shown_lines(store: LocalStore) -> None:
 def test_a_rewrite_adds_no_refusals(store: LocalStore) -> None:
     staged(store, request("a", "secret"), gates=chain(EachLine(redact)))
 
-    assert parts(store) == {"content.jsonl", "lines.index", "sent.jsonl"}
+    assert parts(store) == {"content.jsonl", "lines.index", "sent.jsonl", "report.json"}
 
 
 def test_the_models_are_those_of_what_is_sent(store: LocalStore) -> None:
