@@ -41,7 +41,7 @@ def test_models_accounts_prices_and_keys_are_carried() -> None:
             "azure": {
                 "base_url": "env:AZURE_API_BASE_EU",
                 "api_key": "env:AZURE_API_KEY_EU",
-                "api_version": "2025-03-01-preview",
+                "api_version": "2025-04-01-preview",
                 "deployments": {
                     "mini-global-batch": {"name": "mini-global-batch", "base_model": "gpt-4.1-mini"}
                 },
