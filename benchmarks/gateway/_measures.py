@@ -93,7 +93,12 @@ def _reset_peak(one: Contestant) -> None:
 
 
 def _head(method: str, path: str, *headers: str) -> bytes:
-    lines = (f"{method} {path} HTTP/1.1", "host: localhost", f"authorization: Bearer {KEY}", *headers)
+    lines = (
+        f"{method} {path} HTTP/1.1",
+        "host: localhost",
+        f"authorization: Bearer {KEY}",
+        *headers,
+    )
     return "\r\n".join((*lines, "", "")).encode()
 
 

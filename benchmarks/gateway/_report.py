@@ -41,10 +41,15 @@ def _ratios(names: Sequence[str], figures: Mapping[str, Figures]) -> None:
         if name in {"batchyard", "upstream"}:
             continue
         other = figures[name]
-        reads = ", ".join(f"{_rate(ours, c) / _rate(other, c):.1f} at {c}" for c in CONNECTIONS)
+        reads = ", ".join(f"{_ratio(ours, other, c)} at {c}" for c in CONNECTIONS)
         up = statistics.median(ours.up) / statistics.median(other.up)
         down = statistics.median(ours.down) / statistics.median(other.down)
         print(f"batchyard / {name}: reads {reads}; up {up:.1f}; down {down:.1f}")
+
+
+def _ratio(ours: Figures, other: Figures, connections: int) -> str:
+    theirs = _rate(other, connections)
+    return f"{_rate(ours, connections) / theirs:.1f}" if theirs else "all"
 
 
 def _rate(found: Figures, connections: int) -> float:

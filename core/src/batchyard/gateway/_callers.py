@@ -48,10 +48,12 @@ async def identified(gateway: Gateway, request: Request) -> Caller:
     if given is not None and master is not None and _same(given, master.get_secret_value()):
         note(request, "caller", "master")
         return Caller(admin=True)
-    key = None if given is None else await gateway.keyring.find(given)
+    # where there are no keys at all, nothing needs to be looked up for each request
+    keyed = await gateway.keyring.any()
+    key = await gateway.keyring.find(given) if keyed and given is not None else None
     if key is not None:
         return _caller(gateway, request, key)
-    if master is None and not await gateway.keyring.any():
+    if master is None and not keyed:
         if not from_home(request):
             raise PermissionDeniedError(
                 "Without a key, this gateway answers programs on its own machine alone, at "
