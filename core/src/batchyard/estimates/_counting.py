@@ -14,7 +14,7 @@ __all__ = ["Counted", "ModelSums", "count"]
 READING = 0.7
 """Seconds of the processor's time that the whole sample may take, vocabularies included."""
 
-COUNTING = 0.55
+COUNTING = 0.3
 """Seconds after which the lines that are left are counted by the characters of those before."""
 
 LONGEST = 65_536
