@@ -37,11 +37,15 @@ def refuse_another_python() -> None:
 
 
 def install() -> None:
-    """Install the lock with its hashes checked, then the packages as editable."""
+    """Install the lock with its hashes checked, then the packages as editable.
+
+    The lock is complete, so nothing is resolved: pip would want a pin of its own for
+    each extra that a package asks for, which a lock that is also a constraint cannot have.
+    """
     if not (VENV / "bin" / "pip").exists():
         venv.create(VENV, with_pip=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(LOCK)], check=True)
+    subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(LOCK)], check=True)
     editables = [part for package in packages() for part in ("-e", str(package))]
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", *editables], check=True)
 
