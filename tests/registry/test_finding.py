@@ -101,9 +101,14 @@ class TestTwoPackagesWithOneName:
 def test_the_variable_limits_what_is_there_by_name_or_by_distribution(
     site: Site, limit: str, found: set[str]
 ) -> None:
-    site.add("first-pkg", {"gates": "one = a:A\ntwo = a:B"}, {})
-    site.add("second-pkg", {"gates": "three = b:A"}, {})
-    assert names(Registry({LIMIT: limit}), "gates") == found
+    site.add("first-pkg", {"commands": "one = a:A\ntwo = a:B"}, {})
+    site.add("second-pkg", {"commands": "three = b:A"}, {})
+    assert names(Registry({LIMIT: limit}), "commands") == found
+
+
+def test_the_variable_leaves_what_batchyard_brings_itself() -> None:
+    assert {"budget", "models", "redact"} <= names(Registry({LIMIT: "nothing"}), "gates")
+    assert {"book", "account"} <= names(Registry({LIMIT: "nothing"}), "prices")
 
 
 def test_without_the_variable_all_is_there(site: Site) -> None:
