@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.docs.pages import Block
+from tests.interpreter import python
 
 NOT_TYPED = re.compile(
     r"(?:\.|cd|deactivate|export|git|make|mkdir|pip|rm|unset) "
@@ -19,9 +21,9 @@ NOT_TYPED = re.compile(
 
 PROLOGUE = """
 set -eu
-python() { "$INTERPRETER" "$@"; }
-batchyard() { "$INTERPRETER" -m batchyard "$@"; }
-pytest() { "$INTERPRETER" -m pytest -p no:cacheprovider "$@"; }
+python() { $INTERPRETER "$@"; }
+batchyard() { $INTERPRETER -m batchyard "$@"; }
+pytest() { "$NEW_INTERPRETER" -m pytest -p no:cacheprovider "$@"; }
 """
 
 
@@ -37,7 +39,8 @@ def follow(
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             commands += block.commands
-    own = {"INTERPRETER": sys.executable}
+    # pytest rewrites what it imports, so it has to import it itself
+    own = {"INTERPRETER": shlex.join(python()), "NEW_INTERPRETER": sys.executable}
     if any(command.startswith("pip install -e ") for command in commands):
         own["PYTHONPATH"] = str(_installed(folder))
     typed = [_expecting(one) for one in commands if not NOT_TYPED.match(one)]
