@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.authorities import trust_one
+
 # a busy machine is no failure
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
@@ -28,6 +30,8 @@ os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")
 _DATA = tempfile.mkdtemp(prefix="batchyard-tests-")
 atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
 os.environ["XDG_DATA_HOME"] = _DATA
+
+trust_one(Path(_DATA))
 
 LONGEST = (
     "packaging/test_clean_environments.py",

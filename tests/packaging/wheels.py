@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.authorities import outside
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements" / "dev.txt"
 
@@ -33,7 +35,10 @@ def run(
     *command: str, check: bool = False, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as from a user's shell; with `check`, its output is in the failure."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    trusted = outside()
+    gone = {*FOREIGN, *trusted}
+    environment = {name: value for name, value in os.environ.items() if name not in gone}
+    environment |= {name: value for name, value in trusted.items() if value}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, cwd=cwd
     )
