@@ -213,8 +213,9 @@ async def test_a_full_file_quota_fails_the_batch_and_says_what_to_do(place: Plac
 
 
 async def test_a_late_batch_goes_on_beyond_its_day_and_is_not_given_up(place: Place) -> None:
-    place.emulate("azure", time_scale=5000, deployments=DEPLOYMENTS)
-    async with place.open(azure(place, processing_timeout=DAY), poll_most=7200.0) as ledger:
+    emulator = place.emulate("azure", time_scale=5000, deployments=DEPLOYMENTS)
+    emulator._shelf._processing = 1.0  # the batch is late, not its file
+    async with place.open(azure(place), poll_most=7200.0) as ledger:
         batch = await created(ledger, 1)
         began = place.clock.now()
         done = await settled(ledger, batch.id)
@@ -276,9 +277,10 @@ async def test_a_result_that_is_written_late_is_waited_for_though_the_batch_was_
 
 
 async def test_a_lost_reply_to_a_create_of_a_blob_makes_one_batch(place: Place) -> None:
-    emulator = place.emulate("azure", deployments=DEPLOYMENTS, sas=SAS)
+    quirks = ["decoded-blob-urls"]
+    emulator = place.emulate("azure", deployments=DEPLOYMENTS, sas=SAS, quirks=quirks)
     url = place.environment()["AZURE_OPENAI_ENDPOINT"]
-    storage = {"container": emulator.container_url(url), "sas": SAS}
+    storage = {"container": emulator.container_url(url), "sas": SAS, "prefix": "our batches"}
     emulator.faults.add("PUT /blob/** lost")
     emulator.faults.add("POST /openai/v1/batches lost")
     async with place.open(azure(place, storage=storage)) as ledger:

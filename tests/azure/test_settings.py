@@ -196,6 +196,13 @@ def test_what_is_no_container_is_refused_with_a_hint(container: str, hint: str) 
         settings(storage={"container": container, "sas": "sig=x"})
 
 
+@pytest.mark.parametrize("prefix", ["a%20b", "a?b", "a#b", "a\\b", "../a", "a/./b"])
+def test_a_prefix_that_a_url_would_not_give_back_is_refused(prefix: str) -> None:
+    container = "https://a.blob.core.windows.net/c"
+    with pytest.raises(ConfigError, match="prefix"):
+        settings(storage={"container": container, "sas": "sig=x", "prefix": prefix})
+
+
 PLACE = {"AZURE_OPENAI_ENDPOINT": ENDPOINT}
 APPLICATION = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c"}
 

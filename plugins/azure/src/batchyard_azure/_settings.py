@@ -98,6 +98,9 @@ class BlobStorage(BaseModel):
         parts = [part for part in prefix.strip().split("/") if part]
         if any(part in {".", ".."} or not part.isprintable() for part in parts):
             raise ValueError("a prefix is made of plain names with / between them")
+        if set(prefix) & set("%?#\\"):
+            # which a URL has for something else, and a service would not give back as they were
+            raise ValueError("a prefix has no %, ?, # or \\; it is encoded for URLs by itself")
         return "".join(f"{part}/" for part in parts)
 
     @field_validator("sas")

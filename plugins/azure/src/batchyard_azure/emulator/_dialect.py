@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
@@ -286,7 +287,11 @@ class AzureDialect(Dialect):
             shown["error_file_id"] = shown["error_file_id"] or ""
         if "string-line-numbers" in self._quirks and shown["errors"]:
             shown["errors"] = problems_as_text(shown["errors"])
-        return oddly(self._resource.orders.shown(shown), self._quirks)
+        shown = self._resource.orders.shown(shown)
+        if "decoded-blob-urls" in self._quirks:
+            named = [name for name in shown if name.endswith("_blob")]
+            shown |= {name: unquote(shown[name]) for name in named}
+        return oddly(shown, self._quirks)
 
     def row_document(self, document: dict[str, Any]) -> dict[str, Any]:
         response = document["response"]

@@ -23,6 +23,7 @@ PROFILE = (
     Quirk("value-lists", 'the items of a list are its "value", not its "data"'),
     Quirk("failed-with-stamps", "a failed batch has a completed_at, and a file id of nothing"),
     Quirk("no-expiry-shown", "batches never have an expires_at"),
+    Quirk("decoded-blob-urls", "batches say the URLs of their blobs without any %20"),
     Quirk("filtered-completions", "so many completions are cut short by the content filter"),
 )
 """What a service may do all at once, and a batch still come to its end."""
