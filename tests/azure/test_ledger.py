@@ -215,7 +215,8 @@ async def test_a_full_file_quota_fails_the_batch_and_says_what_to_do(place: Plac
 async def test_a_late_batch_goes_on_beyond_its_day_and_is_not_given_up(place: Place) -> None:
     emulator = place.emulate("azure", time_scale=5000, deployments=DEPLOYMENTS)
     emulator._shelf._processing = 1.0  # the batch is late, not its file
-    async with place.open(azure(place), poll_most=7200.0) as ledger:
+    seldom = {"poll_first": 36_000.0, "poll_most": 36_000.0}
+    async with place.open(azure(place), **seldom) as ledger:
         batch = await created(ledger, 1)
         began = place.clock.now()
         done = await settled(ledger, batch.id)
