@@ -130,12 +130,12 @@ def parked(where: Where, as_json: bool) -> None:
 
 
 @command.command("unpark", short_help="Send an account batches again before it is due.")
-@click.argument("name", metavar="ACCOUNT")
+@click.argument("name")
 @with_ledger
 @json_option
 @debug_option
 def unpark(where: Where, name: str, as_json: bool) -> None:
-    """Send the account ACCOUNT batches again, although it asked to be left alone for longer.
+    """Send the account NAME batches again, although it asked to be left alone for longer.
 
     For when its quota was raised, or the provider was wrong.  What waits is
     tried at once by whoever follows it; an account that asks again is left
