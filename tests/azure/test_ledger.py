@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from batchyard.emulators import Fault, Status
+from batchyard.ledger.retention import Retention, clean
 from batchyard.ledger.tables import jobs
+from batchyard.ledger.tidying import tidy
 from batchyard.models import ExpiresAfter, Usage
+from batchyard.registry import Registry
 from batchyard.testing import ManualClock
 from batchyard_azure.emulator import ALL_QUIRKS
 from tests.client.requests import chat_lines
@@ -146,6 +149,41 @@ async def test_a_delete_that_fails_is_tried_again_and_given_up_in_the_end(place:
             await ledger.tracker.step()
         assert refused.fired == 12
         assert len(emulator._shelf.all(place.clock.now(), "batch")) == 1
+
+
+async def test_a_delete_that_is_due_outlives_the_retention_of_its_batch(place: Place) -> None:
+    emulator = place.emulate("azure", deployments=DEPLOYMENTS)
+    emulator.faults.add("DELETE /openai/v1/files/* 503 times=5")
+    async with place.open(azure(place, staged_inputs="delete")) as ledger:
+        batch = await created(ledger)
+        await settled(ledger, batch.id)
+        parts, forget = ledger.parts, Retention(batches=0.0)
+        await ledger.tracker.step()
+        assert len(emulator._shelf.all(place.clock.now(), "batch")) == 1
+        assert (await clean(parts.db, parts.store, forget)).batches == 0
+        for _ in range(2):
+            place.clock.advance(400)
+            await ledger.tracker.step()
+        assert emulator._shelf.all(place.clock.now(), "batch") == []
+        assert (await clean(parts.db, parts.store, forget)).batches == 1
+
+
+async def test_a_delete_at_an_account_that_is_gone_for_good_keeps_no_batch_for_ever(
+    place: Place,
+) -> None:
+    emulator = place.emulate("azure", deployments=DEPLOYMENTS)
+    emulator.faults.add("DELETE /openai/v1/files/* 503 times=always")
+    async with place.open(azure(place, staged_inputs="delete")) as ledger:
+        batch = await created(ledger)
+        await settled(ledger, batch.id)
+    for days, forgotten in ((29, 0), (2, 1)):
+        place.clock.advance(days * DAY)
+        # another process: one that has just missed an account does not look for it at once
+        async with place.open(place.setup(accounts=[], registry=Registry({}))) as ledger:
+            parts = ledger.parts
+            await tidy(parts)
+            done = await clean(parts.db, parts.store, Retention(batches=0.0))
+            assert done.batches == forgotten
 
 
 async def test_a_file_that_is_gone_already_is_no_failure(place: Place) -> None:
