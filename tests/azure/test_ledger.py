@@ -264,9 +264,11 @@ async def test_a_late_batch_goes_on_beyond_its_day_and_is_not_given_up(place: Pl
         assert "batch_stalled" in await types_told(ledger, batch.id)
 
 
-@pytest.mark.parametrize("flagged", [0, 3])
-async def test_a_batch_may_have_blobs_for_its_files(place: Place, flagged: int) -> None:
-    emulator = place.emulate("azure", deployments=DEPLOYMENTS, sas=SAS)
+@pytest.mark.parametrize(("flagged", "quirks"), [(0, []), (3, [ALL_QUIRKS])])
+async def test_a_batch_may_have_blobs_for_its_files(
+    place: Place, flagged: int, quirks: list[str]
+) -> None:
+    emulator = place.emulate("azure", deployments=DEPLOYMENTS, sas=SAS, quirks=quirks)
     url = place.environment()["AZURE_OPENAI_ENDPOINT"]
     storage = {"container": emulator.container_url(url), "sas": SAS}
     lines = chat_lines(5) + chat_lines(flagged, prefix="no", messages=FLAGGED)

@@ -161,6 +161,10 @@ class AzureDialect(Dialect):
                 code="unexpectedEntityState",
             )
 
+    def check_part(self, content_type: str | None) -> None:
+        if not (content_type or "").strip():
+            raise ApiError("The file has no or an empty content type.", param="file")
+
     def check_quota(self, life: int | None, files: Sequence[File]) -> None:
         lasting, all_of_them = self._resource.most_files
         without = sum(1 for one in files if one.expires_at is None)
@@ -187,6 +191,8 @@ class AzureDialect(Dialect):
         return self._resource.orders.taken(body, now)
 
     def input_issue(self, file_id: str) -> tuple[str, str] | None:
+        if "no-batch-sku" in self._quirks:
+            return "invalid_request", "The deployment's SKU takes no batches."
         forbidden = "blobs-forbidden" in self._quirks
         return self._resource.orders.issue(file_id, forbidden=forbidden)
 

@@ -33,6 +33,7 @@ ALL_QUIRKS = "all-quirks"
 AZURE_QUIRKS = (
     *PROFILE,
     Quirk("blobs-forbidden", "the resource may not read blobs: input_no_permissions"),
+    Quirk("no-batch-sku", "the deployments are of a SKU that takes no batches: invalid_request"),
     Quirk(ALL_QUIRKS, "all of these at once that a batch survives"),
 )
 
