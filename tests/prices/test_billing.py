@@ -53,6 +53,17 @@ def test_on_azure_a_type_that_could_be_either_is_not_guessed(registry: Registry)
     assert azure_with(registry, same).billing("gpt-4o-2024-08-06", None).region == "datazone"
 
 
+def test_on_azure_lines_mean_the_deployment_that_they_are_rewritten_to(registry: Registry) -> None:
+    crossed = {
+        "gpt-4o": {"name": "zone", "base_model": "gpt-4o", "type": "DataZoneBatch"},
+        "other": {"name": "gpt-4o", "base_model": "gpt-4.1"},
+    }
+    azure = azure_with(registry, crossed)
+    assert azure.billing("gpt-4o-2024-08-06", "gpt-4o") == Billing("gpt-4o", "datazone")
+    assert azure.billing(None, "zone") == Billing("gpt-4o", "datazone")
+    assert azure.billing(None, "other") == Billing("gpt-4.1", "global")
+
+
 @pytest.mark.parametrize("kind", ["DataZoneBatch", "GlobalBatch"])
 def test_on_azure_an_unconfigured_deployment_beside_configured_ones_is_not_guessed(
     registry: Registry, kind: str

@@ -41,8 +41,11 @@ def billed(
     return Billing(base or model or next(iter(found)), REGIONS[types.pop()])
 
 
-def _named(deployments: Mapping[str, Deployment], requested: str | None) -> dict[str, Deployment]:
-    return {key: one for key, one in deployments.items() if requested in {key, one.name}}
+def _named(deployments: Mapping[str, Deployment], requested: str) -> dict[str, Deployment]:
+    """As lines are rewritten: by the model that a deployment stands for, else by its own name."""
+    if requested in deployments:
+        return {requested: deployments[requested]}
+    return {key: one for key, one in deployments.items() if requested == one.name}
 
 
 def _of_model(deployments: Mapping[str, Deployment], model: str | None) -> dict[str, Deployment]:
