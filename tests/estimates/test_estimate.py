@@ -160,7 +160,7 @@ def test_a_deployment_is_counted_and_priced_as_the_model_behind_it() -> None:
 def test_a_deployment_of_which_nothing_is_known_is_counted_and_has_no_price() -> None:
     found = of(chat(1, "hello", model="unknown-deployment", max_tokens=5))
 
-    assert found.models[0].input.expected > 0
+    assert found.models[0].input.expected
     assert found.cost.low is None
     assert any("it may be of any model" in one for one in found.cost.reasons)
 
