@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select, update
 
 from batchyard.errors import BatchyardError, ConfigError, NotFoundError
+from batchyard.ledger.accounts import Served
 from batchyard.ledger.jobs import pause_after
 from batchyard.ledger.parts import Parts, Transaction
 from batchyard.ledger.records import JobRecord
@@ -27,6 +28,10 @@ AT_ONCE = 100
 
 PATIENCE = 12
 """Attempts, over most of an hour, after which a file is left to the provider's own expiry."""
+
+ABANDONED = 30 * 86_400.0
+"""Seconds after which nobody is likely to come who has an account that nobody here has: a file is
+left there for good, and its batch can be forgotten."""
 
 OURS = "batchyard-"
 """What the markers of jobs begin with whose file a ledger has uploaded."""
@@ -76,6 +81,12 @@ async def _accounts(parts: Parts) -> list[str]:
 
 
 async def _tidy_account(parts: Parts, account: str) -> int:
+    try:
+        served = parts.accounts.get(account)
+    except ConfigError as error:
+        log.info("the files of account %s are deleted elsewhere: %s", account, error)
+        await _abandon(parts, account)
+        return 0
     query = (
         select(jobs)
         .where(jobs.c.state == "ended", jobs.c.account == account, jobs.c.next_at <= parts.now())
@@ -86,10 +97,7 @@ async def _tidy_account(parts: Parts, account: str) -> int:
         due = [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
     for done, job in enumerate(due):
         try:
-            await _delete(parts, job)
-        except ConfigError as error:
-            log.info("the files of account %s are deleted elsewhere: %s", account, error)
-            return done
+            await _delete(served, job)
         except BatchyardError as error:
             await _later(parts, job, error)
             if error.retryable:
@@ -103,8 +111,20 @@ async def _tidy_account(parts: Parts, account: str) -> int:
     return len(due)
 
 
-async def _delete(parts: Parts, job: JobRecord) -> None:
-    served = parts.accounts.get(job.account)
+async def _abandon(parts: Parts, account: str) -> None:
+    mine = (jobs.c.state == "ended", jobs.c.account == account)
+    overdue = jobs.c.next_at <= parts.now() - ABANDONED
+    async with parts.db.writing() as connection:
+        given_up = await connection.execute(update(jobs).where(*mine, overdue).values(next_at=None))
+    if given_up.rowcount:
+        log.warning(
+            "%d files are left at account %s, which is not configured any more",
+            given_up.rowcount,
+            account,
+        )
+
+
+async def _delete(served: Served, job: JobRecord) -> None:
     ref = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
         await served.run(served.account.delete_file(served.call(job.id), ref))
