@@ -24,9 +24,9 @@ from batchyard.models import (
     Ref,
     Usage,
 )
-from batchyard.steps import openai_wire
 from batchyard_vertex import _batches, _check, _files
 from batchyard_vertex._elsewhere import described, lines_of, parse_uri
+from batchyard_vertex._limits import most_rows
 from batchyard_vertex._names import Places, ResultId, parse_file_id
 from batchyard_vertex._settings import Settings as VertexSettings
 from batchyard_vertex._wire import Wire
@@ -138,8 +138,7 @@ class Vertex:
 
     @hookimpl
     def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:
-        """Of Gemini's own answers, or of those that were translated."""
-        return usage_reader(endpoint) or openai_wire.usage_reader(endpoint)
+        return usage_reader(endpoint)
 
     @hookimpl
     def billing(self, model: str | None, requested: str | None) -> Billing:
@@ -152,7 +151,7 @@ class Vertex:
     def limits(self, endpoint: str | None, model: str | None) -> Limits:
         """What a file may have (Vertex AI, batch inference; batch embeddings)."""
         return Limits(
-            max_lines=self._settings.most_lines(endpoint),
+            max_lines=most_rows(self._settings, endpoint, model),
             max_bytes=self._settings.max_bytes,
             endpoints=tuple(ENDPOINTS),
         )

@@ -28,9 +28,6 @@ GOOGLES = "googleapis.com"
 QUARTER = 256 * 1024
 """Chunks of a resumable upload are multiples of this (Cloud Storage, resumable uploads)."""
 
-MOST = 200_000
-MOST_EMBEDDINGS = 1_000_000
-
 _LARGEST_KEY = 64 * 1024
 """Characters that a key has, at most."""
 
@@ -110,7 +107,8 @@ class Settings(TranslationSettings):
     max_lines: int | None = Field(
         default=None,
         gt=0,
-        description="requests in one file, in place of 200,000 and, of embeddings, 1,000,000",
+        description="requests in one file, in place of 200,000 and, of embeddings, 1,000,000 or, "
+        "for text-embedding models, 30,000",
     )
     max_bytes: int | None = Field(default=1_000_000_000, gt=0, description="bytes in one file")
 
@@ -212,11 +210,6 @@ class Settings(TranslationSettings):
         """Where projects are described.  What stands in for the jobs stands in for this too."""
         usual = self.base_url or f"https://cloudresourcemanager.{self.universe_domain}"
         return self.resource_manager_url or usual
-
-    def most_lines(self, endpoint: str | None) -> int:
-        """Requests that a file may have (Vertex AI, batch inference; batch embeddings)."""
-        usual = MOST if endpoint not in {None, "/v1/embeddings"} else MOST_EMBEDDINGS
-        return self.max_lines or usual
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings | None:

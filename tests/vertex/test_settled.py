@@ -1,0 +1,84 @@
+"""What a ledger makes of rows that are neither plain answers nor plain failures: it is all paid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vertex.conftest import Service, chat_line, jsonl
+from tests.vertex.shared import as_new, running
+
+MODEL = "gemini-embedding-001"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Service]:
+    with running() as service:
+        yield service
+
+
+@pytest.fixture
+def service(server: Service) -> Service:
+    return as_new(server)
+
+
+def embed(custom_id: str, *inputs: str) -> dict[str, Any]:
+    body = {"model": MODEL, "input": list(inputs), "dimensions": 2}
+    return {"custom_id": custom_id, "method": "POST", "url": "/v1/embeddings", "body": body}
+
+
+def counted(service: Service) -> int:
+    """The tokens of the prompts in all rows of all jobs."""
+    bucket = service.settings()["bucket"]
+    objects = service.emulator.objects.list(bucket, "", "**predictions*", float("inf"))
+    rows = (line for one in objects for line in one.blob.path.read_bytes().splitlines())
+    answers = (json.loads(row)["response"].get("usageMetadata", {}) for row in rows)
+    return sum(one.get("promptTokenCount", 0) for one in answers)
+
+
+@pytest.mark.parametrize(
+    ("lines", "quirk", "outcomes"),
+    [
+        (
+            jsonl(
+                chat_line("plain", model="gemini-2.5-flash"),
+                chat_line("flagged", "[[flagged]] tell me", model="gemini-2.5-flash"),
+            ),
+            "shards=2",
+            {"plain": "ok", "flagged": "blocked"},
+        ),
+        (
+            jsonl(embed("whole", "a", "b"), embed("spoilt", "one", "two", "three and more")),
+            "flaky-rows=4",
+            {"whole": "ok", "spoilt": "error"},
+        ),
+    ],
+    ids=["blocked", "embeddings"],
+)
+def test_tokens_of_blocked_prompts_and_of_lines_that_failed_in_part_are_on_the_receipt(
+    service: Service, tmp_path: Path, lines: bytes, quirk: str, outcomes: dict[str, str]
+) -> None:
+    as_new(service, quirk)
+    before = counted(service)
+
+    async def body(client: Any) -> None:
+        endpoint = json.loads(lines.splitlines()[0])["url"]
+        batch = client.batches.create(client.files.create(lines), endpoint)
+        done = client.batches.wait(batch)
+        results = client.batches.results(done)
+        assert {one.custom_id: one.outcome for one in results} == outcomes
+        receipt = client.batches.cost(done)
+        used = counted(service) - before
+        assert used > 0
+        assert receipt.usage.input_tokens == used
+        assert sum(one.usage.input_tokens for one in client.batches.results(done)) == used
+        assert receipt.state == "priced"
+        assert receipt.cost is not None
+        assert receipt.cost > used * Decimal("0.1") / 1_000_000
+
+    service.run(body, ledger=tmp_path / "ledger.db")
