@@ -119,6 +119,7 @@ class _Order:
             "endpoint": ENDPOINTS[self.endpoint],
             "lines": str(self.about.get("lines", "")),
             "left-out": str(self.about.get("left_out", "")),
+            "rows": str(self.about.get("rows", "")),
         }
         named = {f"{PREFIX}-{name}": value for name, value in labels.items() if value}
         return {**named, **labels_of(self.metadata)}

@@ -213,10 +213,27 @@ def _counts(job: Job) -> RequestCounts:
     stats = job.completion_stats or _Stats()
     left_out = _number(job.label("left-out"))
     completed = max(0, stats.successful_count or 0)
-    failed = max(0, stats.failed_count or 0) + left_out
+    failed = max(0, stats.failed_count or 0)
     rest = max(0, stats.incomplete_count or 0)
-    total = _number(job.label("lines")) or completed + failed + rest
-    return RequestCounts(total=total, completed=completed, failed=failed)
+    lines, rows = _number(job.label("lines")), _number(job.label("rows"))
+    if rows:
+        completed, failed = _of_lines(lines - left_out, rows, completed, failed)
+    total = lines or completed + failed + rest + left_out
+    return RequestCounts(total=total, completed=completed, failed=failed + left_out)
+
+
+def _of_lines(lines: int, rows: int, completed: int, failed: int) -> tuple[int, int]:
+    """What is certain of *lines* that are more *rows*, of which so many are done.
+
+    A row that is not complete spoils one line, and nobody says which: rows of
+    the same line may fail together.  Never more than there are.
+    """
+    whole = max(0, lines - max(0, rows - completed))
+    spoilt = min(failed, 1)
+    if completed + failed >= rows:
+        # a line without any good row is a failed one
+        spoilt = max(spoilt, lines - completed)
+    return whole, min(spoilt, lines - whole)
 
 
 def _number(text: str | None) -> int:
