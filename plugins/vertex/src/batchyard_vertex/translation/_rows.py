@@ -222,7 +222,7 @@ class Rows:
 
     def _usage(self, answer: Mapping[str, Any]) -> dict[str, Any] | None:
         counts = gemini_counts(answer.get("usageMetadata"))
-        return counts and {"model": self._model, "usage": counts.of_chat()}
+        return {"model": self._model, "usage": counts.of_chat()} if counts else None
 
     def _read_answer(self, row: _Row, number: int) -> dict[str, Any]:
         """What the endpoint would have answered."""
