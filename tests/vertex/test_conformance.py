@@ -100,6 +100,10 @@ def quoted(name: str) -> str:
     return name.replace("/", "%2F").replace(":", "(:|%3A)").replace(".", "[.]")
 
 
+def deletes(name: str) -> Exchange:
+    return Exchange(f"DELETE .*{quoted(name)}$", Reply(204, {}, b""))
+
+
 def uploads(name: str, data: bytes, metadata: Mapping[str, str] | None = None) -> Exchange:
     return Exchange(
         f"POST .*/upload/storage/v1/b/my-bucket/o[?]uploadType=multipart&name={quoted(name)}"
@@ -367,7 +371,7 @@ class TestVertex(ProviderSuite):
         Scenario(
             "retrieve_file",
             {"file": Ref(f"file-output-us-central1-{NUMBER}")},
-            [TOKEN, ENDED_JOB],
+            [TOKEN, ENDED_JOB, SHARDS],
             FileObject(
                 id=f"file-output-us-central1-{NUMBER}",
                 created_at=CREATED_AT + 100,
@@ -382,16 +386,20 @@ class TestVertex(ProviderSuite):
             {"file": Ref(FILE_ID)},
             [
                 TOKEN,
-                *(
-                    Exchange(f"DELETE .*{quoted(name)}$", Reply(204, {}, b""))
-                    for name in (
-                        f"batchyard/data/{FILE_ID}/original.jsonl",
-                        f"batchyard/data/{FILE_ID}/input.jsonl",
-                        f"batchyard/files/{FILE_ID}.json",
-                    )
-                ),
+                deletes(f"batchyard/data/{FILE_ID}/original.jsonl"),
+                deletes(f"batchyard/data/{FILE_ID}/input.jsonl"),
+                listed(f"labels.batchyard-file%3D%22{FILE_ID}%22"),
+                deletes(f"batchyard/data/{FILE_ID}/ids.jsonl"),
+                deletes(f"batchyard/files/{FILE_ID}.json"),
             ],
             FileDeleted(id=FILE_ID),
+        ),
+        Scenario(
+            "delete_file",
+            {"file": Ref(f"file-error-us-central1-{NUMBER}", ended().provider_state)},
+            [TOKEN, SHARDS, uploads(f"{DIRECTORY}/deleted-error", b"")],
+            FileDeleted(id=f"file-error-us-central1-{NUMBER}"),
+            name="errors",
         ),
         Scenario(
             "list_files",
@@ -427,14 +435,14 @@ class TestVertex(ProviderSuite):
         Scenario(
             "file_content",
             {"file": Ref(f"file-output-us-central1-{NUMBER}")},
-            [TOKEN, ENDED_JOB, READ_IDS, SHARDS, READ_ROWS],
+            [TOKEN, ENDED_JOB, SHARDS, READ_IDS, READ_ROWS],
             json.dumps(RESULT, separators=(",", ":")).encode() + b"\n",
             name="output",
         ),
         Scenario(
             "file_content",
             {"file": Ref(f"file-error-us-central1-{NUMBER}", ended().provider_state)},
-            [TOKEN, READ_IDS, SHARDS, READ_ROWS],
+            [TOKEN, SHARDS, READ_IDS, READ_ROWS],
             json.dumps(FAILURE, separators=(",", ":")).encode() + b"\n",
             name="errors",
         ),

@@ -227,6 +227,7 @@ def test_results_outlive_their_input(service: Service) -> None:
         with pytest.raises(NotFoundError):
             await settled(client.files.retrieve(done.input_file_id))
         await settled(client.files.delete(done.output_file_id))
+        await settled(client.files.delete(done.error_file_id))
         assert not [one for one in service.object_names() if "predictions" in one]
 
     service.run(body)

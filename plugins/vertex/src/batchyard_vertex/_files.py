@@ -15,7 +15,7 @@ from batchyard.errors import (
     NotFoundError,
     UnsupportedError,
 )
-from batchyard.models import FileDeleted, FileObject, FileUpload, Page, PageRequest
+from batchyard.models import FileObject, FileUpload, Page, PageRequest
 from batchyard.steps import BytesSource, json_body
 from batchyard_vertex._limits import most_rows
 from batchyard_vertex._names import Places, file_id_at, token_of
@@ -24,7 +24,7 @@ from batchyard_vertex._wire import Wire
 from batchyard_vertex.storage import Bucket, StoredObject
 from batchyard_vertex.translation import Options, Translated, losses_in, translated, whole
 
-__all__ = ["delete_input", "find_file", "list_files", "retrieve_input", "upload_file"]
+__all__ = ["find_file", "list_files", "retrieve_input", "upload_file"]
 
 SKEW = 60
 """Seconds by which Google's clock may be behind ours."""
@@ -126,17 +126,6 @@ def _file(
             "provider_state": state,
         }
     )
-
-
-async def delete_input(wire: Wire, places: Places, file_id: str) -> FileDeleted:
-    """Delete the lines.  The map of ids stays: the results of jobs are read with it."""
-    bucket = Bucket(wire)
-    # the record last: while it is there, a delete that broke off can be called again
-    await bucket.delete(places.original(file_id))
-    await bucket.delete(places.input(file_id))
-    if not await bucket.delete(places.record(file_id)):
-        raise NotFoundError(f"there is no file {file_id!r}", status=404, param="file_id")
-    return FileDeleted(id=file_id)
 
 
 async def list_files(wire: Wire, places: Places, page: PageRequest) -> Page[FileObject]:

@@ -24,7 +24,7 @@ from batchyard.models import (
     Ref,
     Usage,
 )
-from batchyard_vertex import _batches, _check, _files
+from batchyard_vertex import _batches, _check, _deleting, _files
 from batchyard_vertex._elsewhere import described, lines_of, parse_uri
 from batchyard_vertex._limits import most_rows
 from batchyard_vertex._names import Places, ResultId, parse_file_id
@@ -69,23 +69,15 @@ class Vertex:
         known = parse_file_id(file.id)
         if isinstance(known, str):
             return await _files.retrieve_input(self._wire(call), self._places, known)
-        job = await _batches.retrieve_job(self._wire(call), self._places, known.job)
-        return _batches.result_file(job, known)
+        return await _batches.retrieve_result(self._wire(call), self._places, known)
 
     @hookimpl
     async def delete_file(self, call: Call, file: Ref) -> FileDeleted:
         known = parse_file_id(file.id)
         wire = self._wire(call)
         if isinstance(known, str):
-            return await _files.delete_input(wire, self._places, known)
-        ended = await _batches.ended_job(wire, self._places, file, known)
-        ended.check()
-        bucket = Bucket(wire)
-        if ended.output is not None:
-            async with aclosing(bucket.walk(f"{ended.output.rstrip('/')}/")) as found:
-                async for one in found:
-                    await bucket.delete(one.name)
-        return FileDeleted(id=file.id)
+            return await _deleting.delete_input(wire, self._places, known)
+        return await _deleting.delete_results(wire, self._places, file, known)
 
     @hookimpl
     async def list_files(self, call: Call, page: PageRequest) -> Page[FileObject]:
