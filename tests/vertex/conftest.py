@@ -16,6 +16,9 @@ from batchyard.drivers import Transport
 from batchyard.testing import ManualClock
 from batchyard_vertex import Settings
 from batchyard_vertex.emulator import VertexEmulator
+from tests.ledger.conftest import sqlite_template
+
+__all__ = ["sqlite_template"]
 
 
 async def settled(value: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from batchyard.effects import Reply
 from batchyard.models import (
     Batch,
+    BatchDeleted,
     BatchRequest,
     Call,
     FileDeleted,
@@ -498,6 +499,20 @@ class TestVertex(ProviderSuite):
             [TOKEN, Exchange(f"POST .*{JOBS}/{NUMBER}:cancel$", Reply(400, {}, b"")), ENDED_JOB],
             ended(),
             name="ended",
+        ),
+        Scenario(
+            "delete_batch",
+            {"batch": Ref(BATCH_ID)},
+            [
+                TOKEN,
+                ENDED_JOB,
+                SHARDS,
+                deletes(f"{DIRECTORY}/incremental_stats.json"),
+                deletes(f"{DIRECTORY}/predictions.jsonl"),
+                described(FILE_ID),
+                Exchange(f"DELETE .*{JOBS}/{NUMBER}$", answer({"done": True})),
+            ],
+            BatchDeleted(id=BATCH_ID),
         ),
         Scenario(
             "list_batches",

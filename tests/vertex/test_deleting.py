@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from batchyard.errors import BatchyardError, NotFoundError
-from batchyard.models import Batch
+from batchyard.errors import BatchyardError, NotFinishedError, NotFoundError
+from batchyard.models import Batch, Call, Ref
 from tests.vertex.conftest import Service, chat_line, jsonl
 from tests.vertex.shared import as_new, running
 
@@ -128,6 +128,36 @@ def test_the_map_of_ids_goes_with_the_last_that_needs_it(service: Service) -> No
             client.files.delete(done.output_file_id)
             client.files.delete(done.error_file_id)
         assert objects(service, "/ids.jsonl") == before
+
+    run(service, body)
+
+
+def plan_run(client: Any, plan: Any) -> Any:
+    return client._driver.run(plan)
+
+
+def test_a_batch_that_has_ended_is_deleted_with_all_that_it_wrote(service: Service) -> None:
+    def body(client: Any) -> None:
+        before = objects(service)
+        done = ended(client)
+        client.files.delete(done.input_file_id)
+        call = Call("vertex")
+        plan_run(client, client.account.delete_batch(call, Ref(done.id)))
+        assert objects(service) == before
+        with pytest.raises(NotFoundError):
+            client.batches.retrieve(done.id)
+        with pytest.raises(NotFoundError):
+            plan_run(client, client.account.delete_batch(call, Ref(done.id)))
+
+    run(service, body)
+
+
+def test_a_batch_that_runs_is_not_deleted(service: Service) -> None:
+    def body(client: Any) -> None:
+        batch = client.batches.create(client.files.create(LINES), CHAT)
+        with pytest.raises(NotFinishedError, match="cancel it"):
+            plan_run(client, client.account.delete_batch(Call("vertex"), Ref(batch.id)))
+        assert client.batches.wait(batch).status == "completed"
 
     run(service, body)
 

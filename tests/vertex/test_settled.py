@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -10,10 +11,27 @@ from typing import Any
 
 import pytest
 
+from batchyard.testing import ManualClock
+from tests.ledger.life.place import Place, content, created, follow
 from tests.vertex.conftest import Service, chat_line, jsonl
 from tests.vertex.shared import as_new, running
 
 MODEL = "gemini-embedding-001"
+GEMINI = "gemini-2.5-flash"
+HOUR = 3600
+
+
+@pytest.fixture
+def place(sqlite_template: Path, tmp_path: Path, clock: ManualClock) -> Iterator[Place]:
+    shutil.copy(sqlite_template, tmp_path / "ledger.db")
+    made = Place(str(tmp_path / "ledger.db"), tmp_path, clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +43,39 @@ def server() -> Iterator[Service]:
 @pytest.fixture
 def service(server: Service) -> Service:
     return as_new(server)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("missing", [0, 1])
+async def test_what_a_settled_batch_left_in_the_bucket_is_deleted_where_that_is_wanted(
+    place: Place, missing: int
+) -> None:
+    """But not while lines may still come late."""
+    emulator = place.emulate("vertex", quirks=[f"missing-rows={missing}"])
+
+    def left() -> list[str]:
+        names = emulator.objects.bucket_names()
+        return [
+            one.name
+            for name in names
+            for one in emulator.objects.list(name, "", None, place.clock.now())
+        ]
+
+    account = place.served("vertex", staged_inputs="delete", models={"gpt-4.1-mini": GEMINI})
+    async with place.open(place.setup(accounts=[account])) as ledger:
+        batch = await created(ledger)
+        await follow(ledger)
+        settled_one = await ledger.retrieve_batch(batch.id)
+        assert settled_one.status == "completed"
+        assert bool(left()) is bool(missing)
+        for _ in range(8 * missing):
+            place.clock.advance(8 * HOUR)
+            await ledger.tracker.step()
+        assert left() == []
+        wire = emulator.requests.matching("DELETE", "/v1/projects/**")
+        assert len(wire) == 1
+        # the ledger's own copy stays
+        assert await content(ledger, settled_one.output_file_id)
 
 
 def embed(custom_id: str, *inputs: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from batchyard.effects import Blocking
 from batchyard.errors import NotFinishedError, NotFoundError, PermissionDeniedError
-from batchyard.models import TERMINAL_STATUSES, FileDeleted, Ref
+from batchyard.models import TERMINAL_STATUSES, BatchDeleted, FileDeleted, Ref
 from batchyard.steps import BytesSource, FileSource, call, retrying
 from batchyard_vertex._batches import ended_job, job_url, jobs_of, retrieve_job
 from batchyard_vertex._errors import google_refusal
@@ -76,7 +76,7 @@ async def _keep_errors(
         await bucket.store(folder.kept, FileSource(file))
 
 
-async def delete_batch(wire: Wire, places: Places, batch: Ref) -> None:
+async def delete_batch(wire: Wire, places: Places, batch: Ref) -> BatchDeleted:
     """Delete a job that has ended, with all that it wrote."""
     identity = job_id(batch.id, wire.settings.location)
     job = await retrieve_job(wire, places, identity)
@@ -92,6 +92,7 @@ async def delete_batch(wire: Wire, places: Places, batch: Ref) -> None:
         await _forget(wire, places, file_id, identity)
     # the job last: while it is there, a delete that broke off can be called again
     await _delete_job(wire, identity)
+    return BatchDeleted(id=batch.id)
 
 
 async def _delete_job(wire: Wire, identity: JobId) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from batchyard.effects import Stream
 from batchyard.hookspecs import hookimpl
 from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
+    BatchDeleted,
     BatchRequest,
     Billing,
     Call,
@@ -115,6 +116,10 @@ class Vertex:
         return await _batches.cancel_batch(self._wire(call), self._places, batch)
 
     @hookimpl
+    async def delete_batch(self, call: Call, batch: Ref) -> BatchDeleted:
+        return await _deleting.delete_batch(self._wire(call), self._places, batch)
+
+    @hookimpl
     async def list_batches(self, call: Call, page: PageRequest) -> Page[Batch]:
         return await _batches.list_batches(self._wire(call), self._places, page)
 
@@ -131,6 +136,10 @@ class Vertex:
     @hookimpl
     def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:
         return usage_reader(endpoint)
+
+    @hookimpl
+    def staged_inputs(self) -> Literal["keep", "delete"]:
+        return self._settings.staged_inputs
 
     @hookimpl
     def billing(self, model: str | None, requested: str | None) -> Billing:

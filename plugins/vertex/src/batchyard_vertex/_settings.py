@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -101,6 +101,11 @@ class Settings(TranslationSettings):
         default=None, description="where projects are, for the check of an account"
     )
     token_url: str | None = Field(default=None, description="instead of the credentials' own")
+    staged_inputs: Literal["keep", "delete"] = Field(
+        default="keep",
+        description="`delete` has a ledger delete what it uploaded, the job and what that wrote, "
+        "once the batch is settled",
+    )
     timeout: float = Field(default=600.0, gt=0, description="seconds without progress")
     create_timeout: float = Field(default=60.0, gt=0, description="seconds a create may take")
     chunk_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="bytes sent at a time")
