@@ -401,6 +401,29 @@ def test_models_before_geminis_take_fewer_inputs(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ({}, True),
+        ({"completionStats": {"successfulCount": "1"}}, False),
+        ({"outputInfo": {"gcsOutputDirectory": "gs://bucket/batchyard/jobs/t/p"}}, False),
+        ({"error": {"code": 13, "message": "m"}}, False),
+        ({"state": "JOB_STATE_CANCELLED"}, False),
+    ],
+)
+def test_a_job_for_which_there_is_no_quota_was_refused_for_now(
+    more: dict[str, Any], *, refused: bool
+) -> None:
+    document = {
+        "name": "projects/1/locations/us-central1/batchPredictionJobs/7",
+        "state": "JOB_STATE_FAILED",
+        "error": {"code": 8, "message": "Quota exceeded."},
+        **more,
+    }
+    places = Places(Settings(project="p", bucket="bucket"))
+    assert batch_of(Job.model_validate(document), places).refused_for_now is refused
+
+
+@pytest.mark.parametrize(
     ("rows", "stats", "counts"),
     [
         # 4 lines were sent as 10 rows, and 1 was left out

@@ -78,6 +78,20 @@ async def test_what_a_settled_batch_left_in_the_bucket_is_deleted_where_that_is_
         assert await content(ledger, settled_one.output_file_id)
 
 
+@pytest.mark.anyio
+async def test_a_job_for_which_there_was_no_quota_is_sent_again(place: Place) -> None:
+    emulator = place.emulate("vertex", quirks=["quota-full=2"])
+    account = place.served("vertex", models={"gpt-4.1-mini": GEMINI})
+    async with place.open(place.setup(accounts=[account])) as ledger:
+        batch = await created(ledger)
+        await follow(ledger)
+        done = await ledger.retrieve_batch(batch.id)
+        assert done.status == "completed"
+        assert done.request_counts is not None
+        assert done.request_counts.failed == 0
+        assert len(emulator.requests.matching("POST", "/v1/projects/**")) == 3
+
+
 def embed(custom_id: str, *inputs: str) -> dict[str, Any]:
     body = {"model": MODEL, "input": list(inputs), "dimensions": 2}
     return {"custom_id": custom_id, "method": "POST", "url": "/v1/embeddings", "body": body}

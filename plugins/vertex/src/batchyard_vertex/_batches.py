@@ -288,12 +288,15 @@ async def find_batch(
 
 
 async def _find(wire: Wire, places: Places, terms: str, since: float | None) -> Job | None:
-    """Of twins, the one that was made first."""
+    """Of twins, the one that was made first; one that was refused for now is none."""
     found: Job | None = None
     first = float("inf")
     async with aclosing(_walk(wire, terms)) as jobs:
         async for job in jobs:
-            created = batch_of(job, places).created_at
+            batch = batch_of(job, places)
+            created = batch.created_at
+            if batch.refused_for_now:
+                continue
             if since is not None and created is not None and created < since - SKEW:
                 continue
             if input_of(job, places) and (found is None or (created or first) < first):

@@ -48,6 +48,8 @@ _CODES = {
 }
 """Names of google.rpc.Code."""
 
+_EXHAUSTED = 8
+
 QUEUE = 72 * 3600
 """Seconds that a job may be queued before it expires (Vertex AI, batch inference)."""
 
@@ -175,6 +177,7 @@ def batch_of(job: Job, places: Places) -> Batch:
         output_file_id=job.id.file("output") if ended and output else None,
         error_file_id=job.id.file("error") if ended and (output or written_off) else None,
         request_counts=_counts(job),
+        refused_for_now=_is_refused(job),
         metadata=metadata_of(job.labels or {}),
         provider_state={
             "job": job.name,
@@ -206,6 +209,13 @@ def _errors(job: Job) -> BatchErrors | None:
     # what the service says stays as it said it
     whole = f"{message.rstrip()} {cure}" if cure else message
     return BatchErrors(data=[BatchError(code=name, message=whole)])
+
+
+def _is_refused(job: Job) -> bool:
+    """Whether the job failed for want of quota, before any of its rows was done."""
+    exhausted = job.error is not None and job.error.code == _EXHAUSTED
+    done = job.completion_stats is not None and (job.completion_stats.successful_count or 0) > 0
+    return job.status == "failed" and exhausted and not done and job.directory is None
 
 
 def _counts(job: Job) -> RequestCounts:
