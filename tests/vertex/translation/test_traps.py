@@ -12,7 +12,16 @@ from batchyard.errors import InvalidLinesError
 from batchyard.lines import decode_result, outcome_of
 from batchyard.models import Usage
 from batchyard_vertex.translation import usage_reader
-from tests.vertex.translation.lines import Line, answered, back, chat, ids_of, loaded, sent
+from tests.vertex.translation.lines import (
+    Line,
+    answered,
+    back,
+    chat,
+    ids_of,
+    line,
+    loaded,
+    sent,
+)
 
 ODD_IDS = (
     "000000",
@@ -138,6 +147,15 @@ def test_the_input_is_lines_and_no_array() -> None:
 def test_explicit_caching_is_refused_since_batches_have_none() -> None:
     with pytest.raises(InvalidLinesError, match="explicit caching"):
         sent(chat("a", cached_content="cachedContents/1"))
+
+
+def test_retrieval_is_refused_since_batches_have_none() -> None:
+    corpora = {"retrieval": {"vertexRagStore": {"ragResources": [{"ragCorpus": "c"}]}}}
+    contents = [{"role": "user", "parts": [{"text": "Hi"}]}]
+    native = {"model": "gemini-2.5-flash", "contents": contents, "tools": [corpora]}
+    with pytest.raises(InvalidLinesError, match="retrieval") as caught:
+        sent(line("a", "/v1/generateContent", **native))
+    assert caught.value.problems[0].param == "body.tools[0].retrieval"
 
 
 @pytest.mark.parametrize(
