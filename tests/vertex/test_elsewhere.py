@@ -229,7 +229,8 @@ def test_a_ledger_reads_it_with_the_account_that_is_named(service: Service, tmp_
         '[accounts.plain]\nprovider = "openai"\napi_key = "k"\nbase_url = "http://127.0.0.1:9"\n'
         '[accounts.exports]\nprovider = "vertex"\n' + "\n".join(lines) + "\n"
     )
-    given = {"config_file": config, "ledger": tmp_path / "ledger.db", "clock": service.clock}
+    given: dict[str, Any] = {"config_file": config, "ledger": tmp_path / "ledger.db"}
+    given |= {"clock": service.clock}
     transport = Transport(verify=False)
     with Client("exports", transport=transport, **given) as client:
         assert client.files.create(uri).filename == "named.jsonl"

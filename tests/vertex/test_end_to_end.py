@@ -202,7 +202,7 @@ def test_another_process_reads_the_results_by_the_batchs_id_alone(service: Servi
         assert results.completeness.complete
         # without what the batch knows beside its id
         lines = await settled(client.files.content(batch.output_file_id).read())
-        assert len(lines.splitlines()) == 6
+        assert len(lines.splitlines()) == 7
         number = identity.rpartition("_")[2]
         assert (await settled(client.batches.retrieve(number))).id == identity
 

@@ -70,6 +70,7 @@ def test_all_of_it_at_once_with_the_async_client(service: Service) -> None:
         batch = await client.batches.create(file, lines[0]["url"])
         results = client.batches.results(await client.batches.wait(batch))
         found = [one.custom_id async for one in results if one.ok]
+        assert results.completeness is not None
         assert results.completeness.complete
         return found
 
