@@ -46,7 +46,7 @@ def service(server: Service) -> Service:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("missing", [0, 1])
+@pytest.mark.parametrize("missing", [0, pytest.param(1, marks=pytest.mark.slow)])
 async def test_what_a_settled_batch_left_in_the_bucket_is_deleted_where_that_is_wanted(
     place: Place, missing: int
 ) -> None:
