@@ -1,4 +1,4 @@
-"""Deleting, at providers, the files that were uploaded for batches that are settled.
+"""Deleting, at providers, what was made there for batches that are settled.
 
 Of a job that has ended ``next_at`` says when its file is to be deleted; there is
 none where it is kept, or gone already.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import func, select, update
 
@@ -16,7 +17,7 @@ from batchyard.ledger.accounts import Served
 from batchyard.ledger.jobs import pause_after
 from batchyard.ledger.parts import Parts, Transaction
 from batchyard.ledger.records import JobRecord
-from batchyard.ledger.tables import jobs
+from batchyard.ledger.tables import batches, jobs
 from batchyard.models import Ref
 
 __all__ = ["staged_by", "tidy", "tidy_later"]
@@ -29,9 +30,14 @@ AT_ONCE = 100
 PATIENCE = 12
 """Attempts, over most of an hour, after which a file is left to the provider's own expiry."""
 
+<<<<<<< HEAD
 ABANDONED = 30 * 86_400.0
 """Seconds after which nobody is likely to come who has an account that nobody here has: a file is
 left there for good, and its batch can be forgotten."""
+=======
+AFTER_A_LOOK = 600.0
+"""Seconds after a look for late lines, which may take as long."""
+>>>>>>> vertex
 
 OURS = "batchyard-"
 """What the markers of jobs begin with whose file a ledger has uploaded."""
@@ -97,7 +103,18 @@ async def _tidy_account(parts: Parts, account: str) -> int:
         due = [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
     for done, job in enumerate(due):
         try:
+<<<<<<< HEAD
             await _delete(served, job)
+=======
+            waits_until = await _waits_until(parts, job)
+            if waits_until is not None:
+                await _note(parts, job, next_at=waits_until)
+                continue
+            await _delete(parts, job)
+        except ConfigError as error:
+            log.info("the files of account %s are deleted elsewhere: %s", account, error)
+            return done
+>>>>>>> vertex
         except BatchyardError as error:
             await _later(parts, job, error)
             if error.retryable:
@@ -111,6 +128,7 @@ async def _tidy_account(parts: Parts, account: str) -> int:
     return len(due)
 
 
+<<<<<<< HEAD
 async def _abandon(parts: Parts, account: str) -> None:
     mine = (jobs.c.state == "ended", jobs.c.account == account)
     overdue = jobs.c.next_at <= parts.now() - ABANDONED
@@ -130,6 +148,29 @@ async def _delete(served: Served, job: JobRecord) -> None:
         await served.run(served.account.delete_file(served.call(job.id), ref))
     except NotFoundError:
         return  # by whomever: it is gone
+=======
+async def _waits_until(parts: Parts, job: JobRecord) -> float | None:
+    """When to come again, where lines may yet come late: from what would be deleted."""
+    if not parts.accounts.get(job.account).account.supports("delete_batch"):
+        return None
+    query = select(batches.c.next_at).where(batches.c.id == job.batch_id)
+    async with parts.db.reading() as connection:
+        looks_at = (await connection.execute(query)).scalar_one_or_none()
+    return None if looks_at is None else max(looks_at, parts.now()) + AFTER_A_LOOK
+
+
+async def _delete(parts: Parts, job: JobRecord) -> None:
+    served = parts.accounts.get(job.account)
+    call, account = served.call(job.id), served.account
+    # by whomever: what is not found is gone
+    with suppress(NotFoundError):
+        file = Ref(job.provider_file_id or "", job.provider_file_state)
+        await served.run(account.delete_file(call, file))
+    if job.provider_batch_id is not None and account.supports("delete_batch"):
+        with suppress(NotFoundError):
+            batch = Ref(job.provider_batch_id, job.provider_state)
+            await served.run(account.delete_batch(call, batch))
+>>>>>>> vertex
 
 
 async def _later(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
