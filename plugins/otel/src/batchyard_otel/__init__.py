@@ -1,8 +1,8 @@
 """Batches as OpenTelemetry spans, metrics and logs.
 
 ``OtelSink`` tells durably of batches, ``OtelMiddleware`` traces the calls of
-providers in this process.  ``exporting`` and ``identity`` are for other sinks
-that speak OTLP.
+providers in this process.  ``exporting``, ``identity`` and ``times`` are for other
+sinks that speak OTLP.
 """
 
 from __future__ import annotations

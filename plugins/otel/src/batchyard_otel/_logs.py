@@ -9,9 +9,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from batchyard.models import BatchEvent, Event, FileEvent
-from batchyard_otel._spans import NANOS
 from batchyard_otel.attributes import Attributes
 from batchyard_otel.identity import batch_context
+from batchyard_otel.times import nanos
 
 __all__ = ["record_of"]
 
@@ -25,7 +25,7 @@ def record_of(
     context = None
     if isinstance(event, BatchEvent):
         context = set_span_in_context(NonRecordingSpan(batch_context(event.batch.id)))
-    at = round(event.at * NANOS)
+    at = nanos(event.at)
     record = LogRecord(
         timestamp=at,
         observed_timestamp=at,

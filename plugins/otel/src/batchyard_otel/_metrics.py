@@ -24,8 +24,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from batchyard.models import BatchEvent, CostItem
-from batchyard_otel._spans import ENDS, NANOS, began, ended
 from batchyard_otel.attributes import Attributes, provider_name
+from batchyard_otel.times import ENDS, NANOS, began, ended, nanos
 
 __all__ = ["metrics_of"]
 
@@ -40,7 +40,7 @@ def metrics_of(
     event: BatchEvent, resource: Resource, scope: InstrumentationScope
 ) -> MetricsData | None:
     """``None`` where the event adds nothing."""
-    at = round(event.at * NANOS)
+    at = nanos(event.at)
     found = [*_of_end(event, at), *_of_receipt(event, at)]
     if not found:
         return None

@@ -11,18 +11,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from batchyard.models import Batch, BatchEvent
 from batchyard_otel.attributes import Attributes
 from batchyard_otel.identity import batch_context
+from batchyard_otel.times import ENDS, began, ended, nanos
 
-__all__ = ["NANOS", "began", "ended", "span_of"]
-
-NANOS = 1_000_000_000
-
-ENDS = {
-    "batch_success": "completed_at",
-    "batch_failed": "failed_at",
-    "batch_expired": "expired_at",
-    "batch_cancelled": "cancelled_at",
-}
-"""The events that end a batch, and the field that says when."""
+__all__ = ["span_of"]
 
 STAGES = ("in_progress_at", "finalizing_at", "cancelling_at")
 
@@ -50,18 +41,6 @@ def span_of(
     )
 
 
-def began(event: BatchEvent) -> int:
-    """Nanoseconds, as all times of OpenTelemetry are."""
-    created = event.batch.created_at
-    return round((event.at if created is None else created) * NANOS)
-
-
-def ended(event: BatchEvent) -> int:
-    """When the provider was done with it; clocks that differ must not make it end first."""
-    end = getattr(event.batch, ENDS[event.hook], None)
-    return max(began(event), round((event.at if end is None else end) * NANOS))
-
-
 def _error(event: BatchEvent) -> str | None:
     """What failed, by its code.  What somebody wrote about it may quote a prompt."""
     if event.hook == "batch_failed":
@@ -75,6 +54,6 @@ def _stages(batch: Batch, start: int, end: int) -> list[SpanEvent]:
     for name in STAGES:
         at = getattr(batch, name)
         if at is not None:
-            moment = min(max(round(at * NANOS), start), end)
+            moment = min(max(nanos(at), start), end)
             found.append(SpanEvent(f"gen_ai.batch.{name.removesuffix('_at')}", None, moment))
     return found
