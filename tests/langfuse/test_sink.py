@@ -244,7 +244,7 @@ def test_metadata_is_sent_where_it_is_asked_for(receiver: Receiver) -> None:
     "settings",
     [
         {"host": "langfuse"},
-        {"host": "https://a:b@c"},
+        {"host": f"https://a:{SECRET}@c"},
         {"totals": "both"},
         {"environment": "LANGFUSE"},
     ],

@@ -249,7 +249,7 @@ def test_the_environments_address_and_headers_count_where_nothing_is_configured(
     "settings",
     [
         {"endpoint": "collector:4318"},
-        {"endpoint": "http://user:word@collector"},
+        {"endpoint": f"http://user:{SECRET}@collector"},
         {"timeout": 5},
         {"signals": ()},
         {"signals": ("profiles",)},

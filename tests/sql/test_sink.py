@@ -27,7 +27,7 @@ REPRICED = event(
         number=1,
         kind="repricing",
         cost=Decimal("-0.001"),
-        items=(replace(ITEM, cost=-(ITEM.cost or 0)), replace(ITEM, cost=Decimal("0.0013125"))),
+        items=(replace(ITEM, cost=Decimal("-0.0023125")), replace(ITEM, cost=Decimal("0.0013125"))),
     ),
 )
 

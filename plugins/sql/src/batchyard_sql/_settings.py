@@ -19,7 +19,8 @@ class SqlSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     url: SecretStr = Field(
-        description="postgresql://user:password@host/database, or duckdb:///path/to/file.duckdb"
+        description="postgresql://host/database with user and password, or "
+        "duckdb:///path/to/file.duckdb"
     )
     db_schema: str = Field(
         default="batchyard", pattern=NAME, description="the schema that the tables are in"
