@@ -69,7 +69,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     with receiving() as otel, receiving() as calls, receiving() as langfuse:
         made = {"otel": otel, "calls": calls, "langfuse": langfuse}
         lake, costs = folder / "lake", folder / "costs.duckdb"
-        sinks = {
+        sinks: dict[str, dict[str, Any]] = {
             "otel": {"endpoint": otel.url, "headers": {"key": KEY}},
             "langfuse": {
                 "host": langfuse.url,

@@ -7,12 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
+import click
+import pytest
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from batchyard.ledger.database import Database
+from batchyard_prometheus._command import command
 
 COUNTED = """
 import os
@@ -26,14 +31,54 @@ if child:
 """
 
 
-async def made(url: str) -> None:
-    async with Database(url):
-        pass
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    async def made() -> None:
+        async with Database(str(tmp_path / "ledger.db")):
+            """With its tables."""
+
+    asyncio.run(made())
+    return tmp_path / "ledger.db"
 
 
-def test_one_process_shows_the_ledger_and_what_all_processes_count(tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger.db"
-    asyncio.run(made(str(ledger)))
+def samples(address: str) -> dict[str, float]:
+    with urllib.request.urlopen(address) as reply:  # noqa: S310 - our own
+        text = reply.read().decode()
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_ledgers_metrics_are_served_until_it_is_told_to_stop(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHYARD_LEDGER__URL", str(ledger))
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    found: list[dict[str, float]] = []
+    scraping: list[threading.Thread] = []
+
+    def scraped(said: str) -> None:
+        def main() -> None:
+            found.append(samples(said.rsplit(maxsplit=1)[-1]))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        scraping.append(threading.Thread(target=main))
+        scraping[0].start()
+
+    monkeypatch.setattr(click, "echo", scraped)
+    done = CliRunner().invoke(command, ["serve", "--port", "0"], catch_exceptions=False)
+    scraping[0].join()
+    assert done.exit_code == 0
+    assert found[0]["batchyard_ledger_up"] == 1
+    assert "batchyard_http_requests_total" not in found[0]
+
+
+@pytest.mark.slow
+def test_one_process_shows_the_ledger_and_what_all_processes_count(
+    ledger: Path, tmp_path: Path
+) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     environ = {
@@ -51,17 +96,17 @@ def test_one_process_shows_the_ledger_and_what_all_processes_count(tmp_path: Pat
     )
     try:
         assert serving.stdout is not None
-        address = serving.stdout.readline().split()[-1]
-        with urllib.request.urlopen(address) as reply:  # noqa: S310 - our own
-            text = reply.read().decode()
+        found = samples(serving.stdout.readline().split()[-1])
     finally:
         serving.send_signal(signal.SIGTERM)
         serving.communicate(timeout=30)
-    samples = {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-    assert samples["batchyard_ledger_up"] == 1
-    assert samples["batchyard_http_requests_total"] == 2
+    assert found["batchyard_ledger_up"] == 1
+    assert found["batchyard_http_requests_total"] == 2
     assert serving.returncode == 0
+
+
+def test_without_a_ledger_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("BATCHYARD_LEDGER__URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    failure = CliRunner().invoke(command, ["serve"]).exception
+    assert "no ledger is configured" in str(failure)
