@@ -138,6 +138,18 @@ def test_events_without_a_receipt_are_none_of_its_business(warehouse: Warehouse)
         one.deliver(told)
 
 
+def test_a_sample_tries_everything_and_is_in_nobodys_sums(warehouse: Warehouse) -> None:
+    sample = replace(ENDED, id="evt_sample_1", receipt=replace(RECEIPT, batch_id="batch_sample"))
+    one = warehouse.sink()
+    one.deliver(sample)
+    assert warehouse.ask("select count(*) from batchyard.settlements") == [(0,)]
+    one.deliver(ENDED)
+    assert warehouse.ask("select count(*) from batchyard.settlement_items") == [(1,)]
+    warehouse.ask("drop table batchyard.settlement_items")
+    with pytest.raises(NotWrittenError):
+        one.deliver(sample)
+
+
 def test_all_rows_of_an_event_are_written_or_none(warehouse: Warehouse) -> None:
     warehouse.sink().deliver(ENDED)
     warehouse.ask("drop table batchyard.settlement_items")

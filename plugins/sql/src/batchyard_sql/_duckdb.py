@@ -27,11 +27,14 @@ class DuckDb:
             for one in statements:
                 connection.execute(one)
 
-    def write(self, statements: list[tuple[str, list[object]]]) -> None:
+    def write(self, statements: list[tuple[str, list[object]]], *, keep: bool) -> None:
         """Raises :class:`NotWrittenError`."""
         with self._transaction() as connection:
             for statement, values in statements:
                 connection.execute(statement, values)
+            if not keep:
+                connection.rollback()
+                connection.begin()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -12,8 +12,11 @@ from batchyard_sql._failing import NotWrittenError
 
 __all__ = ["Postgres"]
 
-CONNECT, STATEMENT = 4, 5
-"""Seconds: together less than a delivery has."""
+CONNECT = 4
+"""Seconds: with those of a statement less than a delivery has."""
+
+IN_TIME = "set local statement_timeout = '5s'"
+"""In the transaction, since a pooler takes no options of a connection."""
 
 CREATING = 0x6261746368
 """The lock under which tables are made: two at once would fail at each other."""
@@ -30,11 +33,13 @@ class Postgres:
             for one in statements:
                 cursor.execute(one)
 
-    def write(self, statements: list[tuple[str, list[object]]]) -> None:
+    def write(self, statements: list[tuple[str, list[object]]], *, keep: bool) -> None:
         """Raises :class:`NotWrittenError`."""
         with self._transaction() as cursor:
             for statement, values in statements:
                 cursor.execute(statement, values)
+            if not keep:
+                cursor.connection.rollback()
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -44,12 +49,14 @@ class Postgres:
                 psycopg.connect(
                     self._url,
                     connect_timeout=CONNECT,
-                    options=f"-c statement_timeout={STATEMENT}s",
+                    # a pooler may give each transaction another connection
+                    prepare_threshold=None,
                     application_name="batchyard-sql",
                 ) as connection,
                 # its places are $1, as DuckDB's are
                 psycopg.RawCursor(cast("Any", connection)) as cursor,
             ):
+                cursor.execute(IN_TIME)
                 yield cursor
         except psycopg.Error as error:
             raise NotWrittenError(f"Postgres: {_said(error)}") from None
