@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from batchyard.events.jsonl import JsonlSettings, JsonlSink
 from batchyard_litellm import LiteLLM, LiteLLMSettings
 from batchyard_webhook import Webhook, WebhookSettings
+from tests.sinks import exporters
 from tests.sinks.receivers import Receiver
 
 __all__ = ["MOODS", "ROWS", "Case", "Row"]
@@ -183,4 +184,9 @@ ROWS = (
     Row("webhook", webhook(), repeats=True),
     Row("cloudevents", webhook(format="cloudevents"), repeats=True),
     Row("litellm", litellm),
+    # an attempt that was broken off may have told some of it; ids make it one
+    Row("otel", exporters.otel, repeats=True),
+    Row("langfuse", exporters.langfuse, lines=True, repeats=True),
+    Row("objectstore", exporters.objectstore, lines=True),
+    Row("sql", exporters.sql),
 )
