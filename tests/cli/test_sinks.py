@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,13 @@ def event() -> Recorded:
     return Recorded(made, "batch_b", "mia")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger in which an event waits for ``audit`` and for one that is gone."""
-    monkeypatch.chdir(tmp_path)
-    Path("batchyard.toml").write_text(CONFIG.format(folder=tmp_path))
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
 
     async def main() -> None:
-        async with Database(str(tmp_path / "ledger.db")) as db:
+        async with Database(str(path)) as db:
             names = ("audit", "former")
             await subscribe(db, [Subscription(one, "jsonl") for one in names])
             async with db.writing() as connection:
@@ -52,6 +52,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             await Outbox(db, {"audit": Broken()}).step()
 
     asyncio.run(main())
+    return path
+
+
+@pytest.fixture
+def folder(ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that, with its configuration."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ledger, tmp_path / "ledger.db")
+    Path("batchyard.toml").write_text(CONFIG.format(folder=tmp_path))
     return tmp_path
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from batchyard.errors import BatchyardError
 from batchyard.events import from_json
 from batchyard.models import Event
-from batchyard.registry import Registry, Sink
+from batchyard.registry import Sink
+from batchyard_litellm import LiteLLM, LiteLLMSettings
 
 
 async def told(sink: Sink, events: list[Event]) -> list[str | None]:
@@ -29,14 +30,18 @@ async def told(sink: Sink, events: list[Event]) -> list[str | None]:
     return found
 
 
-async def main() -> None:
+def main() -> None:
     lines = Path(sys.argv[1]).read_text("utf-8").splitlines()
     events: list[Event] = [from_json(json.loads(line)) for line in lines]
     for callback in sys.argv[2:]:
-        sink = Registry({}).sink("litellm", {"callback": callback})
-        sink.deadline = 60.0
-        sink._hooks._deadline = 60.0
-        print(json.dumps({"callback": callback, "errors": await told(sink, events)}), flush=True)
+        # LiteLLM may take long to import
+        sink = patient(callback)
+        found = {"callback": callback, "errors": asyncio.run(told(sink, events))}
+        sys.stdout.write(json.dumps(found) + "\n")
 
 
-asyncio.run(main())
+def patient(callback: str) -> Sink:
+    return Sink("litellm", LiteLLM(LiteLLMSettings(callback=callback)), deadline=120.0)
+
+
+main()

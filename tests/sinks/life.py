@@ -95,7 +95,7 @@ class Troubled:
                 await asyncio.wait_for(asyncio.Event().wait(), self.deadline)
             except TimeoutError:
                 raise PluginFailedError(f"sink {self.name}: hangs") from None
-        if self.outside in {"down", "raising"}:
+        if self.outside in {"down", "rejecting", "raising"}:
             raise PluginFailedError(f"sink {self.name}: OSError: it breaks")
         if self.outside == "slow":
             await asyncio.sleep(0.01)

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from batchyard.events import line_to_json, to_json
 from batchyard.events.jsonl import JsonlSettings, JsonlSink
+from batchyard.hookspecs import hookimpl
+from batchyard.models import BatchEvent, Event, LineRecord
 from batchyard_litellm import LiteLLM, LiteLLMSettings
 from batchyard_webhook import Webhook, WebhookSettings
 from tests.sinks import exporters
@@ -179,7 +182,44 @@ def litellm(folder: Path) -> Iterator[Case]:
         del globals()[name]
 
 
+class Lined:
+    """Takes lines and events, and keeps them as they would be passed on."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    @hookimpl
+    async def deliver(self, event: Event) -> None:
+        self.records.append(to_json(event))
+
+    @hookimpl
+    async def deliver_lines(self, event: BatchEvent, lines: Sequence[LineRecord]) -> None:
+        assert event.batch.id == lines[0].batch_id
+        self.records += [line_to_json(one) for one in lines]
+
+
+@dataclass
+class Kept:
+    plugin: Lined
+
+    def set(self, mood: str) -> bool:
+        return mood == "well"
+
+    def received(self) -> Sequence[str]:
+        return [one["id"] for one in self.plugin.records]
+
+    def output(self) -> bytes:
+        return json.dumps(self.plugin.records).encode()
+
+
+@contextmanager
+def lined(_: Path) -> Iterator[Case]:
+    yield Kept(Lined())
+
+
 ROWS = (
+    # no package's: what one that wants lines is given
+    Row("lined", lined, lines=True),
     Row("jsonl", jsonl),
     Row("webhook", webhook(), repeats=True),
     Row("cloudevents", webhook(format="cloudevents"), repeats=True),

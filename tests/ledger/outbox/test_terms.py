@@ -34,6 +34,7 @@ from batchyard.models import (
     LineRecord,
 )
 from batchyard.testing import ManualClock
+from tests.ledger.life.place import SQLITE
 from tests.ledger.outbox.parts import Refusing, Taking, batch_rows, happened, subscribed, written
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +107,7 @@ def success() -> BatchEvent:
 TERMS = Terms(lines=1.0, redact=("metadata",))
 
 
+@SQLITE
 async def test_lines_come_before_their_event_and_each_of_them_once(database: Database) -> None:
     await batch_rows(database, "batch_a")
     await subscribed(database, "audit")
@@ -117,6 +119,7 @@ async def test_lines_come_before_their_event_and_each_of_them_once(database: Dat
     assert sink.lines == [1, 2, 3, 4, 5, 6, 7]
 
 
+@SQLITE
 async def test_after_a_failure_lines_go_on_behind_what_was_acknowledged_and_are_not_given_up(
     database: Database,
 ) -> None:
@@ -143,6 +146,7 @@ async def replayed_soon(database: Database) -> None:
     clock.advance(7 * 3600)
 
 
+@SQLITE
 async def test_a_replay_brings_all_lines_again(database: Database) -> None:
     await batch_rows(database, "batch_a")
     await subscribed(database, "audit")
@@ -156,6 +160,7 @@ async def test_a_replay_brings_all_lines_again(database: Database) -> None:
     assert sink.ids[0] == sink.ids[1]
 
 
+@SQLITE
 async def test_a_rate_is_kept_and_delays_no_other(database: Database, clock: ManualClock) -> None:
     names = [f"batch_{number}" for number in range(7)]
     await batch_rows(database, *names)
