@@ -40,11 +40,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """``statuses`` are given in turn to what comes, then 200."""
+    """``statuses`` are given in turn to what comes, then ``status``."""
 
     url: str
     received: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    status: int = 200
     rejects: int = 0
 
     def of(self, signal: str) -> list[Any]:
@@ -107,7 +108,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             raw = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
-            status = receiver.statuses.pop(0) if receiver.statuses else 200
+            status = receiver.statuses.pop(0) if receiver.statuses else receiver.status
             headers = {name.lower(): value for name, value in self.headers.items()}
             if status < 300:
                 message = KINDS[self.path.rsplit("/", 1)[-1]].FromString(raw)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import atexit
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -13,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from batchyard.errors import RateLimitError
 from batchyard.hookspecs import hookimpl
 from batchyard.models import Batch, BatchRequest, Ref
-from batchyard_otel import OtelMiddleware
+from batchyard_otel import OtelMiddleware, _tracing
 from batchyard_otel._middleware import OF_BATCHES, OF_FILES
 from batchyard_otel.identity import span_id, trace_id
 from tests.otel.receiver import Receiver, plain
@@ -117,6 +119,25 @@ def test_where_nobody_listens_the_plan_is_left_as_it_is(runs: Runs) -> None:
 @pytest.mark.parametrize("name", [*OF_BATCHES, *OF_FILES, "file_content"])
 def test_every_call_of_a_provider_is_wrapped(name: str) -> None:
     assert getattr(OtelMiddleware, name).batchyard_impl["wrapper"] is True
+
+
+def test_an_address_in_the_environment_is_all_it_needs(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "night-worker")
+    monkeypatch.setattr(trace, "get_tracer_provider", trace.ProxyTracerProvider)
+    ended: list[Callable[[], object]] = []
+    monkeypatch.setattr(atexit, "register", ended.append)
+    _tracing._own.cache_clear()
+    at = account(Provider(), OtelMiddleware())
+    Runs("sync").plan(at, lambda: at.retrieve_batch(replace(CALL, batch="batch_7"), BATCH))
+    # what waits is sent before the process ends
+    ended[0]()
+    _tracing._own.cache_clear()
+    (span,) = receiver.spans
+    assert span.trace_id == trace_id("batch_7").to_bytes(16, "big")
+    assert b"night-worker" in receiver.raw
 
 
 def test_installing_it_imports_no_sdk() -> None:

@@ -37,8 +37,15 @@ PATIENCE = 1.0
 
 DUTIES = ("submit", "poll", "settle")
 
-# what LiteLLM has no word for, and what people are not told of
-UNTOLD = {"litellm": {"batch_status_changed", "batch_stalled"}}
+BEFORE_ITS_END = {"file_created", "batch_created", "batch_status_changed", "batch_stalled"}
+
+UNTOLD = {
+    # what it has no word for
+    "litellm": {"batch_status_changed", "batch_stalled"},
+    # these are told of batches that have ended
+    "langfuse": BEFORE_ITS_END,
+    "sql": BEFORE_ITS_END,
+}
 
 
 @dataclass
@@ -225,7 +232,9 @@ async def _until_quiet(ledger: Ledger, outbox: Outbox) -> None:
         return all(one.phase == "settled" for one in await all_batches(ledger))
 
     await follow(ledger, ended)
-    await outbox.step()
+    # a sink that is for the last event alone comes to it behind all others
+    while await outbox.step():
+        pass
 
 
 def _requests(count: int) -> bytes:

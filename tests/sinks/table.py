@@ -21,6 +21,7 @@ from batchyard.hookspecs import hookimpl
 from batchyard.models import BatchEvent, Event, LineRecord
 from batchyard_litellm import LiteLLM, LiteLLMSettings
 from batchyard_webhook import Webhook, WebhookSettings
+from tests.sinks import exporters
 from tests.sinks.receivers import Receiver
 
 __all__ = ["MOODS", "ROWS", "Case", "Row"]
@@ -223,4 +224,9 @@ ROWS = (
     Row("webhook", webhook(), repeats=True),
     Row("cloudevents", webhook(format="cloudevents"), repeats=True),
     Row("litellm", litellm),
+    # an attempt that was broken off may have told some of it; ids make it one
+    Row("otel", exporters.otel, repeats=True),
+    Row("langfuse", exporters.langfuse, lines=True, repeats=True),
+    Row("objectstore", exporters.objectstore, lines=True),
+    Row("sql", exporters.sql),
 )

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.sinks import exporters
 from tests.sinks.life import CANARY, Life, Troubled, lived
 from tests.sinks.table import MOODS, ROWS, SECRET, Row
 
@@ -43,14 +44,16 @@ class TestOfEverySink:
         assert {one.state for one in deliveries} == {"delivered"}
         assert len(deliveries) == len(life.events)
         failed = [one for one in deliveries if one.attempts > 1]
-        assert (mood == "slow") or failed
+        # lines that were taken begin the count anew, so what was tried counts too
+        tried = of(life, row, mood).attempts > len(deliveries) + row.lines
+        assert (mood == "slow") or failed or tried
 
     def test_no_prompt_and_no_secret_is_in_what_it_sends(
         self, life: Life, row: Row, mood: str
     ) -> None:
         output = of(life, row, mood).case.output()
         assert life.events[-1].id.encode() in output
-        for secret in (CANARY, life.secret, SECRET.removeprefix("whsec_")):
+        for secret in (CANARY, life.secret, SECRET.removeprefix("whsec_"), exporters.SECRET):
             assert secret
             assert secret.encode() not in output
 

@@ -40,6 +40,7 @@ def of_batch(event: BatchEvent, *, metadata: bool) -> dict[str, Value]:
     counts = batch.request_counts
     said: dict[str, object] = {
         "batch_id": batch.id,
+        "event_id": event.id,
         "account": event.account,
         "provider": event.provider,
         "endpoint": batch.endpoint,
@@ -83,6 +84,7 @@ def of_item(item: CostItem, kind: str) -> dict[str, Value]:
 def of_line(line: LineRecord, *, counts: bool) -> dict[str, Value]:
     """One request.  Its bodies are there only where the subscription asks for them."""
     said: dict[str, object] = {
+        "line_id": line.id,
         "custom_id": line.custom_id,
         "line": line.number,
         "outcome": line.outcome,
