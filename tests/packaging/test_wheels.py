@@ -12,12 +12,14 @@ PACKAGES = {
     "core": "batchyard",
     "azure": "batchyard_azure",
     "langfuse": "batchyard_langfuse",
+    "litellm": "batchyard_litellm",
     "objectstore": "batchyard_objectstore",
     "openai": "batchyard_openai",
     "otel": "batchyard_otel",
     "prometheus": "batchyard_prometheus",
     "sql": "batchyard_sql",
     "vertex": "batchyard_vertex",
+    "webhook": "batchyard_webhook",
 }
 
 
@@ -108,9 +110,11 @@ def test_a_provider_needs_core_and_no_vendors_sdk(
 
 SINKS = {
     "langfuse": "LangfuseSink",
+    "litellm": "LiteLLM",
     "objectstore": "ObjectStoreSink",
     "otel": "OtelSink",
     "sql": "SqlSink",
+    "webhook": "Webhook",
 }
 
 

@@ -23,6 +23,7 @@ from batchyard_webhook import WebhookError, WebhookSettings
 from tests.sinks.receivers import Post, Receiver
 from tests.webhook.parts import LOCAL, SECRET, deliver, happened, sink
 
+USER = "me:SECRET"
 OLD = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
@@ -222,7 +223,7 @@ class TestOfSeveralEndpoints:
     [
         ({}, "either url or endpoints is needed"),
         ({"url": "ftp://x"}, "it must be https://"),
-        ({"url": "https://me:SECRET@example.com"}, "belong into a header"),
+        ({"url": f"https://{USER}@example.com"}, "belong into a header"),
         ({"url": "http://example.com/SECRET"}, "example.com: http:// needs allow_http"),
         ({"url": "https://x.example", "secret": "whsec_SECRET!"}, "whsec_ and base64"),
         ({"url": "https://x.example", "secret": "whsec_U0VDUkVU"}, "24 to 64 bytes"),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TypeVar
 
 from batchyard.models import Batch, BatchEvent, FileEvent, Identity
 
 __all__ = ["HIDEABLE", "hidden_id", "redacted"]
-
-E = TypeVar("E", BatchEvent, FileEvent)
 
 HIDEABLE = ("custom_id", "errors", "filename", "identity", "metadata")
 """What ``redact`` may name: all of an event, or of a line, that users or providers worded."""
