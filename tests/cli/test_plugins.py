@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,8 +78,9 @@ def test_the_doctor_says_which_plugin_cannot_be_used(shell: Shell, site: Site) -
     assert "implements no hook" in problems["ear"]
     assert "not a click command" in problems["odd"]
     assert "calls itself 'other'" in problems["acme"]
-    text = shell.done("plugins", "doctor", code=1)
-    assert "error  commands   bad (bad-pkg 1.2)" in text
+    # how wide its columns are is a matter of what else is installed
+    text = re.sub(" +", " ", shell.done("plugins", "doctor", code=1))
+    assert "error commands bad (bad-pkg 1.2)" in text
 
 
 def test_the_doctor_finds_nothing_where_nothing_is_wrong(shell: Shell) -> None:

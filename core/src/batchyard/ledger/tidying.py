@@ -145,7 +145,7 @@ async def _abandon(parts: Parts, account: str) -> None:
 async def _delete(served: Served, job: JobRecord) -> None:
     ref = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
-        await served.run(served.account.delete_file(served.call(job.id), ref))
+        await served.run(served.account.delete_file(served.call(job.id, batch=job.batch_id), ref))
     except NotFoundError:
         return  # by whomever: it is gone
 =======
