@@ -66,6 +66,10 @@ class Registry:
         """What is installed, of ``providers``, ``listeners``, …  Imports none of it."""
         return self._catalogue.installed(group)
 
+    def disabled(self, group: str) -> tuple[PluginInfo, ...]:
+        """What is installed and switched off: it is never loaded."""
+        return self._catalogue.disabled(group)
+
     def load(self, group: str, name: str) -> Any:
         """The object that a plugin's entry point names, checked as far as it can be.
 

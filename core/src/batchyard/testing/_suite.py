@@ -10,6 +10,7 @@ import pytest
 from batchyard.models import FileUpload
 from batchyard.testing._driver_tests import DriverTests
 from batchyard.testing._faults import AMBIGUOUS, FAULTS, fault, injections
+from batchyard.testing._golden_tests import GoldenTests
 from batchyard.testing._loading_tests import LoadingTests
 from batchyard.testing._replay_tests import ReplayTests
 from batchyard.testing._scenario import Scenario
@@ -23,7 +24,7 @@ PIECES = (1, 7, 1 << 30)
 """Bytes in a piece of a stream: the worst cut, one that meets no boundary, and none."""
 
 
-class ProviderSuite(LoadingTests, ReplayTests, DriverTests):
+class ProviderSuite(LoadingTests, ReplayTests, GoldenTests, DriverTests):
     """What every provider must do.  Inherit it as ``Test…``, and say what is tested.
 
     A test may be overridden only to be marked as one that is expected to fail,
@@ -44,6 +45,7 @@ class ProviderSuite(LoadingTests, ReplayTests, DriverTests):
         """What each argument of a test ranges over."""
         return {
             "scenario": _titled(self.scenarios),
+            "golden": [pytest.param(one, id=one.name) for one in self.goldens],
             "stream": _titled(self._of("file_content")),
             "piece": [pytest.param(size, id=f"pieces-of-{size}") for size in PIECES],
             "upload": _titled(
