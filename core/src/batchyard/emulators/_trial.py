@@ -12,7 +12,7 @@ class Trial:
     A good line's body is `body` with `model`; a bad one's has `bad` besides, which the service
     answers with an error of that line alone. `create` is the request that makes a batch, as faults
     are addressed: method and path, `*` for a part of it. With the constructor's options `expiry`
-    every batch of the emulator expires with some of its lines done.
+    every batch of the emulator expires, `window` seconds after it was created.
     """
 
     model: str
@@ -26,3 +26,4 @@ class Trial:
         }
     )
     expiry: Mapping[str, Any] | None = None
+    window: float = 86_400.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batchyard.registry._account import Account
 from batchyard.registry._catalogue import GROUPS, LIMIT, PluginInfo
+from batchyard.registry._checks import SPECS, hooks_of
 from batchyard.registry._contract import declared, wanted_core
 from batchyard.registry._engines import Engine
 from batchyard.registry._gates import Gate
@@ -20,6 +21,7 @@ __all__ = [
     "LIMIT",
     "OFF",
     "OPERATIONS",
+    "SPECS",
     "Account",
     "Engine",
     "Gate",
@@ -32,5 +34,6 @@ __all__ = [
     "Sink",
     "Switches",
     "declared",
+    "hooks_of",
     "wanted_core",
 ]

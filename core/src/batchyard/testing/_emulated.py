@@ -22,7 +22,7 @@ from batchyard.testing._clock import ManualClock
 if TYPE_CHECKING:
     from batchyard.emulators import Emulator, Faults, Quirks, RequestLog
 
-__all__ = ["PLAIN", "Emulated", "new_ledger"]
+__all__ = ["PLAIN", "Emulated", "emulator_class", "new_ledger"]
 
 PLAIN = Transport(verify=False)
 """Nothing is encrypted here, and loading the certificates takes longer than a test."""
@@ -39,11 +39,11 @@ class Emulated:
     def __init__(self, name: str, clock: ManualClock | None = None, **options: Any) -> None:
         self.name = name
         self.clock = clock or ManualClock()
-        made: Emulator = Registry({}).load("emulators", name)(clock=self.clock, **options)
-        self.emulator = made
+        self.emulator = emulator_class(name)(clock=self.clock, **options)
         self.url = ""
         self.environment: Mapping[str, str] = {}
         self._scope = ExitStack()
+        self._registry: Registry | None = None
 
     def __enter__(self) -> Self:
         self._scope.callback(self.emulator.close)
@@ -81,7 +81,10 @@ class Emulated:
 
     def registry(self) -> Registry:
         """The provider alone, and no account but that of the emulator."""
-        return Registry({**self.environment, LIMIT: self.name})
+        # to read what is installed takes longer than a small batch
+        if self._registry is None:
+            self._registry = Registry({**self.environment, LIMIT: self.name})
+        return self._registry
 
     def _given(self, options: Mapping[str, Any]) -> dict[str, Any]:
         own = {
@@ -93,6 +96,13 @@ class Emulated:
             "ledger": False,
         }
         return {**own, **options}
+
+
+@cache
+def emulator_class(name: str) -> type[Emulator]:
+    """The emulator of an installed provider."""
+    found: type[Emulator] = Registry({}).load("emulators", name)
+    return found
 
 
 def new_ledger(folder: Path) -> Path:

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from batchyard.client import Client
+from batchyard.emulators import Trial
 from batchyard.errors import BatchyardError, WaitTimeoutError
 from batchyard.models import Batch, BatchEvent, Usage
-from batchyard.registry import Registry
-from batchyard.testing._emulated import Emulated, new_ledger
+from batchyard.testing._emulated import Emulated, emulator_class, new_ledger
 from batchyard.testing._journeys import (
     IDS,
     check,
@@ -31,9 +31,6 @@ __all__ = ["EndToEndSuite"]
 
 PATIENCE = 10.0
 """Real seconds that a listener, in its own thread, may take to hear of an end."""
-
-DAY = 86_400.0
-"""Seconds after which a batch has expired."""
 
 POLLS = 500
 """Looks at a batch at the gateway after which it is taken for one that never ends."""
@@ -56,14 +53,14 @@ class EndToEndSuite:
             yield place
 
     def emulated(self, **options: Any) -> Emulated:
-        cls = Registry({}).load("emulators", self.provider)
-        if getattr(cls, "trial", None) is None:
-            raise AssertionError(f"give {cls.__name__} a `trial`: what is to be sent to it")
         return Emulated(self.provider, **options)
 
     @property
-    def trial(self) -> Any:
-        return Registry({}).load("emulators", self.provider).trial
+    def trial(self) -> Trial:
+        cls = emulator_class(self.provider)
+        if cls.trial is None:
+            raise AssertionError(f"give {cls.__name__} a `trial`: what is to be sent to it")
+        return cls.trial
 
     def test_every_line_gets_its_own_answer_whatever_it_is_called(self, place: Emulated) -> None:
         client = place.client()
@@ -108,7 +105,7 @@ class EndToEndSuite:
         with self.emulated(**self.trial.expiry) as place:
             client = place.client()
             made = self._created(client, input_lines(self.trial, ids))
-            place.clock.advance(DAY)
+            place.clock.advance(self.trial.window)
             batch = client.batches.wait(made)
             results, completeness = joined(client, batch)
         check(batch.status == "expired", f"the batch ended {batch.status}")
