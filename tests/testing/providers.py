@@ -45,6 +45,7 @@ class JobList(BaseModel):
 class Good:
     name: ClassVar[str] = "good"
     aliases: ClassVar[tuple[str, ...]] = ()
+    contract: ClassVar[str | None] = ">=1.0,<2"
     Settings = GoodSettings
 
     def __init_subclass__(cls) -> None:
@@ -116,6 +117,10 @@ class Stranger(Good):
     aliases = ("nobody",)
 
 
+class Undated(Good):
+    contract = None
+
+
 class Careless(Good):
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Any:
@@ -138,6 +143,43 @@ class Coloured(Good):
     @hookimpl
     async def limits(self, endpoint: str | None, model: str | None) -> Limits:  # type: ignore[override]  # broken
         return Limits()
+
+
+class Certain(Good):
+    """Takes what it does not know for the end."""
+
+    @hookimpl
+    async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
+        found = await super().retrieve_batch(call, batch)
+        if found.status in {"validating", "in_progress", "completed"}:
+            return found
+        return found.model_copy(update={"status": "failed"})
+
+
+class Numbering(Good):
+    """Sends lines under names of its own, and forgets whose they are."""
+
+    @hookimpl
+    async def upload_file(self, call: Call, file: FileUpload) -> FileObject:
+        data = b"".join(file.source.chunks())
+        body = re.sub(rb'"custom_id": ?"[^"]*"', b'"custom_id":"0"', data)
+        return await retrying(
+            lambda: fetch(FileObject, self.request("PUT", f"/{file.filename}", body)), Backoff()
+        )
+
+
+class Sparing(Good):
+    """Leaves out what has failed."""
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        async def request() -> Request:
+            return self.request("GET", f"/{file.id}")
+
+        content = b"".join([piece async for piece in download(request, Backoff())])
+        for line in content.splitlines(keepends=True):
+            if b'"status_code":429' not in line:
+                yield line
 
 
 class Crashing(Good):

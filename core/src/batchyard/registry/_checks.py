@@ -98,7 +98,10 @@ class _Unmade:
 
     def __init__(self, plugin: type) -> None:
         for hook in hooks_of(plugin):
-            setattr(self, hook, MethodType(inspect.getattr_static(plugin, hook), self))
+            found = inspect.getattr_static(plugin, hook)
+            function = getattr(found, "__func__", found)
+            is_static = isinstance(found, staticmethod)
+            setattr(self, hook, function if is_static else MethodType(function, self))
 
 
 def _registered(manager: pluggy.PluginManager, plugin: object) -> dict[str, pluggy.HookImpl]:

@@ -29,8 +29,8 @@ class GoldenTests(Subject):
     """Lines and states.
 
     ``goldens`` go through the first scenario of ``upload_file`` and, back, through
-    the scenario of ``file_content`` that is called ``results``, or is the only one;
-    the reply of its last exchange is replaced.  ``states`` are the service's words
+    a scenario of ``file_content``, which is called ``results`` unless they say
+    otherwise; the reply of its last exchange is replaced.  ``states`` are the service's words
     for a batch's state, with the statuses that they must be read as.
     """
 
@@ -71,7 +71,7 @@ class GoldenTests(Subject):
         scenarios = self._content_scenarios()
         if not scenarios:
             return
-        data = self._read(_results_among(scenarios), golden)
+        data = self._read(_results_among(scenarios, golden.through), golden)
         (line,) = [one for one in data.splitlines() if one.strip()] or [b""]
         found = _value(line)
         if found != golden.result:
@@ -87,7 +87,7 @@ class GoldenTests(Subject):
     def _check_usage(self, golden: Golden, line: bytes) -> None:
         if golden.usage is None:
             return
-        read = self.account().usage_reader(str(golden.line.get("url", "")))
+        read = self.account().usage_reader(golden.endpoint)
         usage = read(decode_result(line))
         if _counted(usage) != _counted(golden.usage):
             raise AssertionError(
@@ -148,10 +148,10 @@ def _file_of(scenario: Scenario) -> FileUpload | None:
     return file if isinstance(file, FileUpload) else None
 
 
-def _results_among(scenarios: Sequence[Scenario]) -> Scenario:
-    named = [one for one in scenarios if one.name == "results"]
+def _results_among(scenarios: Sequence[Scenario], name: str) -> Scenario:
+    named = [one for one in scenarios if one.name == name]
     if not named and len(scenarios) > 1:
-        raise AssertionError("call one scenario of file_content 'results', for the goldens")
+        raise AssertionError(f"call one scenario of file_content {name!r}, for the goldens")
     return (named or list(scenarios))[0]
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from batchyard.lines import ResultLine, ResultResponse, decode_result
 from batchyard.models import Limits, Usage
-from batchyard.registry import OPERATIONS, Registry
+from batchyard.registry import OPERATIONS, Registry, declared
 from batchyard.testing._scenario import Scenario
 from batchyard.testing._secrecy import check_text
 from batchyard.testing._subject import Subject, registry
@@ -74,6 +74,13 @@ class LoadingTests(Subject):
         cls = registry(self.provider).provider(self.provider)
         if account.provider != cls.name or not issubclass(cls.Settings, BaseModel):
             raise AssertionError(f"Settings of {cls.name} must be a pydantic model")
+
+    def test_it_says_which_contract_it_is_written_for(self) -> None:
+        if declared(registry(self.provider).provider(self.provider)) is None:
+            raise AssertionError(
+                f'{self.provider} lacks contract = ">=1.0,<2", so nobody will be told why it '
+                "does not fit a later batchyard"
+            )
 
     def test_an_empty_environment_offers_nothing_or_settings(self) -> None:
         cls: Any = registry(self.provider).provider(self.provider)
