@@ -14,8 +14,12 @@ from tests.docs.pages import Block
 NOT_TYPED = re.compile(
     r"(?:\.|cd|deactivate|export|git|make|mkdir|pip|rm|unset) "
     r"|python -m venv |python benchmarks/|batchyard emulate (?!.*--quirk list)"
+    r"|batchyard conformance "
 )
-"""What makes the environment that the test brings already, and what takes for ever."""
+"""What makes the environment that the test brings already, and what takes for ever.
+
+And what asks a real service, or takes long: tests/templates runs the suites from a wheel.
+"""
 
 PROLOGUE = """
 set -eu
@@ -37,7 +41,8 @@ def follow(
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             commands += block.commands
-    own = {"INTERPRETER": sys.executable}
+    # a reader has none of the plugins of pytest that our own tests need, and that take seconds
+    own = {"INTERPRETER": sys.executable, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     if any(command.startswith("pip install -e ") for command in commands):
         own["PYTHONPATH"] = str(_installed(folder))
     typed = [_expecting(one) for one in commands if not NOT_TYPED.match(one)]
