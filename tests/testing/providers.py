@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr
 
@@ -73,7 +74,7 @@ class Good:
     @hookimpl
     async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
         async def request() -> Request:
-            return self.request("GET", f"/{file.id}")
+            return self.request("GET", f"/{quote(file.id, safe='')}")
 
         async for piece in download(request, Backoff()):
             yield piece
@@ -92,7 +93,7 @@ class Good:
 
     @hookimpl
     async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
-        return await fetch(Batch, self.request("GET", f"/jobs/{batch.id}"))
+        return await fetch(Batch, self.request("GET", f"/jobs/{quote(batch.id, safe='')}"))
 
     @hookimpl
     async def check_account(self, call: Call) -> list[Finding]:
@@ -115,6 +116,40 @@ class Stranger(Good):
     """Has an alias that is no entry point."""
 
     aliases = ("nobody",)
+
+
+class PlainSettings(BaseModel):
+    api_key: str
+    base_url: str = "https://jobs.example"
+
+
+class Plain(Good):
+    Settings = PlainSettings  # type: ignore[assignment]
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(
+            GoodSettings(api_key=SecretStr(settings.api_key), base_url=settings.base_url)
+        )
+
+
+class Trusting(Good):
+    @hookimpl
+    async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
+        return await fetch(Batch, self.request("GET", f"/jobs/{batch.id}"))
+
+
+class Choosy(Good):
+    """Sends what it knows, and says nothing of the rest."""
+
+    @hookimpl
+    async def upload_file(self, call: Call, file: FileUpload) -> FileObject:
+        lines = [json.loads(line) for line in b"".join(file.source.chunks()).splitlines()]
+        for line in lines:
+            line.get("body", {}).pop("batchyard_odd_parameter", None)
+        body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        return await retrying(
+            lambda: fetch(FileObject, self.request("PUT", f"/{file.filename}", body)), Backoff()
+        )
 
 
 class Undated(Good):
@@ -180,6 +215,37 @@ class Sparing(Good):
         for line in content.splitlines(keepends=True):
             if b'"status_code":429' not in line:
                 yield line
+
+
+class Tidy(Good):
+    """Drops what does not end as a line does."""
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        async def request() -> Request:
+            return self.request("GET", f"/{file.id}")
+
+        content = b"".join([piece async for piece in download(request, Backoff())])
+        for line in content.splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                yield line
+
+
+class Brittle(Good):
+    """Stops at what it cannot read."""
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        async def request() -> Request:
+            return self.request("GET", f"/{file.id}")
+
+        content = b"".join([piece async for piece in download(request, Backoff())])
+        for line in content.splitlines(keepends=True):
+            try:
+                json.loads(line)
+            except ValueError:
+                return
+            yield line
 
 
 class Crashing(Good):

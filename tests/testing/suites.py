@@ -150,6 +150,26 @@ class TestCareless(Examples):
     provider = "careless"
 
 
+class TestPlain(Examples):
+    provider = "plain"
+
+
+class TestTrusting(Examples):
+    provider = "trusting"
+
+
+class TestChoosy(Examples):
+    provider = "choosy"
+
+
+class TestTidy(Examples):
+    provider = "tidy"
+
+
+class TestBrittle(Examples):
+    provider = "brittle"
+
+
 class TestUndated(Examples):
     provider = "undated"
 

@@ -85,10 +85,13 @@ class EndToEndSuite:
         check(_values(content) == _values(lines), f"what came back is {content[:500]!r}")
 
     def test_another_process_reads_the_results_by_the_batchs_id(self, place: Emulated) -> None:
-        batch = self._created(place.client(), input_lines(self.trial))
+        notes = {"team": "search", "run": "7"}
+        batch = self._created(place.client(), input_lines(self.trial), metadata=notes)
         client = place.client()
         ended = client.batches.wait(batch.id)
         check(ended.id == batch.id, f"{ended.id} was waited for as {batch.id}")
+        kept = {name: (ended.metadata or {}).get(name) for name in notes}
+        check(kept == notes, f"the metadata {notes} came back as {ended.metadata}")
         check_results(*joined(client, client.batches.retrieve(batch.id)), outcomes_of(IDS))
 
     def test_a_list_is_walked_to_its_end(self, place: Emulated) -> None:

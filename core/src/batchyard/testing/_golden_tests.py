@@ -11,10 +11,10 @@ from batchyard.errors import BatchyardError
 from batchyard.lines import decode_result, outcome_of
 from batchyard.models import Batch, FileUpload, Usage
 from batchyard.steps import BytesSource
-from batchyard.testing._golden import Golden
+from batchyard.testing._golden import Golden, packed
 from batchyard.testing._replay import Player
 from batchyard.testing._scenario import Exchange, Scenario
-from batchyard.testing._script import Script
+from batchyard.testing._script import Script, ScriptError
 from batchyard.testing._subject import Subject
 
 __all__ = ["GoldenTests"]
@@ -53,25 +53,39 @@ class GoldenTests(Subject):
         uploads = [one for one in self.scenarios if _file_of(one)]
         if not uploads:
             return
-        scenario = uploads[0]
-        file = _file_of(scenario)
-        if file is None:
-            return
-        unjudged = [replace(one, body=None) for one in scenario.exchanges]
-        player = Player(Script(unjudged, scenario.also))
-        given = replace(file, source=BytesSource(golden.source))
-        ending = self.ending(player, self.plan(self.account(), scenario, file=given))
-        if isinstance(ending, BatchyardError):
-            raise ending
-        sent = [value for _, body in player.bodies for value in _json_lines(body)]
+        sent = self._sent(uploads[0], golden.source)
         if golden.sent not in sent:
             raise AssertionError(f"{golden.name}: {golden.sent!r} was to be sent, and was {sent!r}")
+
+    def _sent(self, scenario: Scenario, content: bytes) -> list[object]:
+        """The JSON values in what an upload of *content* sends."""
+        unjudged = [replace(one, body=None) for one in scenario.exchanges]
+        player = Player(Script(unjudged, scenario.also))
+        file = replace(_file_of(scenario) or _NO_FILE, source=BytesSource(content))
+        ending = self.ending(player, self.plan(self.account(), scenario, file=file))
+        if isinstance(ending, BatchyardError):
+            raise ending
+        return [value for _, body in player.bodies for value in _json_lines(body)]
+
+    def test_a_parameter_that_nobody_knows_is_not_left_out_in_silence(self, golden: Golden) -> None:
+        """It is sent, or the line is refused: its user asked for it."""
+        uploads = [one for one in self.scenarios if _file_of(one)]
+        request = json.loads(golden.source)
+        if not uploads or not isinstance(request.get("body"), dict):
+            return
+        request["body"]["batchyard_odd_parameter"] = 1
+        try:
+            sent = self._sent(uploads[0], packed(request))
+        except (BatchyardError, ScriptError):
+            return
+        if golden.sent in sent:
+            raise AssertionError(f"{golden.name}: a parameter was left out, and nobody is told")
 
     def test_a_golden_answer_comes_out_word_for_word(self, golden: Golden) -> None:
         scenarios = self._content_scenarios()
         if not scenarios:
             return
-        data = self._read(_results_among(scenarios, golden.through), golden)
+        data = self._read(_results_among(scenarios, golden.through), golden, golden.row)
         (line,) = [one for one in data.splitlines() if one.strip()] or [b""]
         found = _value(line)
         if found != golden.result:
@@ -83,6 +97,25 @@ class GoldenTests(Subject):
         if outcome != golden.outcome:
             raise AssertionError(f"{golden.name}: {outcome}, and not {golden.outcome}")
         self._check_usage(golden, line)
+
+    def test_the_last_line_may_lack_its_end(self, golden: Golden) -> None:
+        self._check_comes_out(golden, golden.row.rstrip(b"\n"))
+
+    def test_a_line_that_cannot_be_read_costs_no_other(self, golden: Golden) -> None:
+        """Services are interrupted, too: a torn line is counted, and the others are answers."""
+        self._check_comes_out(golden, b'{"torn": \n' + golden.row)
+
+    def _check_comes_out(self, golden: Golden, content: bytes) -> None:
+        scenarios = self._content_scenarios()
+        if not scenarios:
+            return
+        data = self._read(_results_among(scenarios, golden.through), golden, content)
+        found = [_value(line) for line in data.splitlines()]
+        if found.count(golden.result) != 1:
+            raise AssertionError(
+                f"{golden.name}: {golden.result!r} was to come out of {content!r}, "
+                f"and {data[:1000]!r} did"
+            )
 
     def _check_usage(self, golden: Golden, line: bytes) -> None:
         if golden.usage is None:
@@ -97,9 +130,9 @@ class GoldenTests(Subject):
     def _content_scenarios(self) -> list[Scenario]:
         return [one for one in self.scenarios if one.operation == "file_content"]
 
-    def _read(self, scenario: Scenario, golden: Golden) -> bytes:
+    def _read(self, scenario: Scenario, golden: Golden, content: bytes) -> bytes:
         *before, last = scenario.exchanges
-        reply = replace(last.reply, headers={}, body=golden.row)
+        reply = replace(last.reply, headers={}, body=content)
         player = Player(Script([*before, replace(last, reply=reply)], scenario.also))
         ending = self.ending(player, self.plan(self.account(), scenario))
         if not isinstance(ending, bytes):
@@ -141,6 +174,9 @@ class GoldenTests(Subject):
         # what else is asked of a batch that has ended is the scenario's affair
         player = Player(Script(exchanges[: at + 1], [*scenario.also, *exchanges[at + 1 :]]))
         return self.ending(player, self.plan(self.account(), scenario))
+
+
+_NO_FILE = FileUpload(BytesSource(b""), "in.jsonl")
 
 
 def _file_of(scenario: Scenario) -> FileUpload | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdl
 if "batchyard.drivers" in sys.modules:
     print("batchyard.drivers")
 """
+
+CREDENTIAL = re.compile(r"(?:^|_)(?:key|secret|token|password|passphrase)$")
+"""Names of settings that hold a credential."""
 
 FALLBACK_ENDPOINT = "/v1/chat/completions"
 
@@ -138,6 +142,17 @@ class LoadingTests(Subject):
         plan = self.plan(account, scenario)
         if inspect.iscoroutine(plan):
             plan.close()
+
+    def test_a_credential_is_a_secret(self) -> None:
+        """Whatever is called a key: what is no SecretStr is looked for nowhere."""
+        settings = self.made_settings()
+        plain = [
+            name
+            for name in type(settings).model_fields
+            if CREDENTIAL.search(name) and isinstance(getattr(settings, name), str)
+        ]
+        if plain:
+            raise AssertionError(f"{', '.join(plain)} of Settings must be SecretStr")
 
     def test_no_repr_shows_a_secret(self) -> None:
         settings, secrets = self.made_settings(), self.secrets()

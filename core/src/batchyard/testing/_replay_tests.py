@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from batchyard.effects import Request, Source
 from batchyard.errors import BatchyardError, SourceError
-from batchyard.models import FileUpload
+from batchyard.models import FileUpload, Ref
 from batchyard.testing._faults import GARBLED, Injection, fault, injections
 from batchyard.testing._replay import Player
 from batchyard.testing._scenario import Scenario
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     import pytest
 
 __all__ = ["ReplayTests"]
+
+
+HOSTILE = Ref("x/../../evil?evil=1#evil")
+"""What somebody may give for an id."""
 
 
 class ReplayTests(Subject):
@@ -106,6 +111,20 @@ class ReplayTests(Subject):
         if not changing or changing[-1] is None:
             raise AssertionError("a scenario of create_batch must create: it has only GETs")
         return Injection(ambiguity, changing[-1], for_ever=for_ever)
+
+    def test_an_id_from_outside_stays_within_its_part_of_the_url(self, scenario: Scenario) -> None:
+        """Ids come from users: none may lead to another address of the service."""
+        refs = {name: HOSTILE for name, one in scenario.arguments.items() if isinstance(one, Ref)}
+        if not refs:
+            return
+        script = Script((), [*scenario.exchanges, *scenario.also])
+        script.disturb()
+        player = Player(script)
+        self.ending(player, self.plan(self.account(), scenario, **refs))
+        for turn in script.turns:
+            url = urlsplit(turn.request.url)
+            if "/../" in url.path or "evil=1" in url.query or url.fragment:
+                raise AssertionError(f"the id {HOSTILE.id!r} led to {turn.request.url}: quote it")
 
     def test_how_a_stream_is_cut_makes_no_difference(self, stream: Scenario, piece: int) -> None:
         player = Player(Script(stream.exchanges, stream.also), piece=piece)
