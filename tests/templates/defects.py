@@ -30,6 +30,23 @@ _CREATE = (
     "return await create_once(send, lambda _since: self._labelled(call, label), _backoff(call))"
 )
 
+_ONCE = """class _Once:
+    def __init__(self, source):
+        self.length, self._left = source.length, iter(list(source.chunks()))
+
+    def chunks(self):
+        return self._left
+
+
+def _backoff(call: Call)"""
+_HOPED = """    async def _hoped(self, call: Call, label: str) -> Batch | None:
+        try:
+            return await self._labelled(call, label)
+        except BatchyardError:
+            return None
+
+    async def _labelled("""
+
 DEFECTS = (
     Defect(
         "error rows are dropped",
@@ -100,10 +117,7 @@ DEFECTS = (
         (
             (
                 "def _backoff(call: Call)",
-                "class _Once:\n    def __init__(self, source):\n"
-                "        self.length, self._left = source.length, iter(list(source.chunks()))\n\n"
-                "    def chunks(self):\n        return self._left\n\n\n"
-                "def _backoff(call: Call)",
+                _ONCE,
             ),
         ),
     ),
@@ -197,10 +211,7 @@ DEFECTS = (
         (
             (
                 "    async def _labelled(",
-                "    async def _hoped(self, call: Call, label: str) -> Batch | None:\n"
-                "        try:\n            return await self._labelled(call, label)\n"
-                "        except BatchyardError:\n            return None\n\n"
-                "    async def _labelled(",
+                _HOPED,
             ),
         ),
     ),

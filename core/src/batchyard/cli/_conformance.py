@@ -38,7 +38,7 @@ __all__ = ["command"]
 @click.option("--config", type=click.Path(), help="A configuration with the account, for --live.")
 @json_option
 @debug_option
-def command(  # noqa: PLR0913 - options are parameters
+def command(
     provider: str,
     tests: tuple[str, ...],
     path: str | None,

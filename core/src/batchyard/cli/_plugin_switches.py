@@ -58,9 +58,7 @@ def enable(name: str, as_json: bool) -> None:
 
 
 def _named(name: str, infos: list[PluginInfo]) -> list[PluginInfo]:
-    return [
-        one for one in infos if name in {one.name, one.distribution, f"{one.group}:{one.name}"}
-    ]
+    return [one for one in infos if name in {one.name, one.distribution, f"{one.group}:{one.name}"}]
 
 
 def _say(name: str, chosen: list[PluginInfo], state: str, path: str, *, as_json: bool) -> None:

@@ -113,12 +113,14 @@ def doctor(as_json: bool) -> None:
     off = [one for group in GROUPS for one in registry.disabled(group)]
     well = all(one.problem is None for one in found)
     if as_json:
-        emit({
-            "ok": well,
-            "contract": ".".join(map(str, CONTRACT)),
-            "plugins": [{**_record(one.info), **one.record} for one in found],
-            "off": [_record(one) for one in off],
-        })
+        emit(
+            {
+                "ok": well,
+                "contract": ".".join(map(str, CONTRACT)),
+                "plugins": [{**_record(one.info), **one.record} for one in found],
+                "off": [_record(one) for one in off],
+            }
+        )
     elif found or off:
         table([*map(_row, found), *(("off", one.group, one, "") for one in off)])
     else:

@@ -53,7 +53,8 @@ def check_contract(info: PluginInfo, plugin: Any) -> None:
     cure = f"a newer {info.distribution}, or an older batchyard" if older else "a newer batchyard"
     raise PluginContractError(
         f"{kind} {info} is written for versions {text} of the contract, and this is "
-        f"{'.'.join(map(str, CONTRACT))} (batchyard {importlib_metadata.version(OWN)}): install {cure}"
+        f"{'.'.join(map(str, CONTRACT))} (batchyard {importlib_metadata.version(OWN)}): "
+        f"install {cure}"
     )
 
 
@@ -69,7 +70,9 @@ def wanted_core(distribution: str) -> str | None:
         found = re.fullmatch(rf"{OWN}(?:\[[^]]*\])?\s*\(?([<>=][^;)]*)\)?", need.strip())
         clauses = _clauses(found[1]) if found else None
         if found and clauses is not None and not _holds(clauses, version):
-            return f"{distribution} asks for batchyard{found[1].strip()}, and {installed} is installed"
+            return (
+                f"{distribution} asks for batchyard{found[1].strip()}, and {installed} is installed"
+            )
     return None
 
 

@@ -46,7 +46,9 @@ class Switches:
     @property
     def off(self) -> tuple[str, ...]:
         named = self._environ.get(OFF, "").split(",")
-        return tuple(dict.fromkeys(one.strip() for one in (*self._written(), *named) if one.strip()))
+        return tuple(
+            dict.fromkeys(one.strip() for one in (*self._written(), *named) if one.strip())
+        )
 
     def add(self, entry: str) -> Path:
         """Switch it off, and return the file in which that is kept."""
@@ -64,7 +66,9 @@ class Switches:
             return []
         except (OSError, UnicodeDecodeError) as error:
             # to load what somebody switched off would be worse
-            raise ConfigError(f"cannot read which plugins are off, in {self._path}: {error}") from error
+            raise ConfigError(
+                f"cannot read which plugins are off, in {self._path}: {error}"
+            ) from error
         lines = (line.partition("#")[0].strip() for line in text.splitlines())
         return [one for one in lines if one]
 

@@ -53,7 +53,9 @@ def event_of(hook: str, *, sparse: bool = False) -> Event:
     about: dict[str, Any] = {"hook": hook, "at": AT, "provider": "openai", "account": "mine"}
     if hook == "request_sent":
         status = None if sparse else 200
-        return RequestEvent(**about, method="GET", url="https://x.example", status=status, seconds=1)
+        return RequestEvent(
+            **about, method="GET", url="https://x.example", status=status, seconds=1
+        )
     if hook == "file_created":
         file = FileObject(id="file_7", filename="größe ✓.jsonl", bytes=120, purpose="batch")
         return FileEvent(**about, file=file, identity=None if sparse else WHO)

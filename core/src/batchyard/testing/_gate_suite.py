@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -171,7 +171,7 @@ class GateSuite(PluginTests):
 class _Asked:
     """Somebody who asks for a batch."""
 
-    identity: Identity = Identity("ana", "search", ("nightly",))
+    identity: Identity = field(default_factory=lambda: Identity("ana", "search", ("nightly",)))
     account: str = "mine"
     provider: str = "openai"
     at: float = 1_790_000_000.0

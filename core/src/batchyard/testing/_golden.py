@@ -20,8 +20,9 @@ class Golden:
     must be sent for it: the JSON of one line in the body of an upload or a create.
     ``answer`` is a row of the service's results, ``result`` the result line that
     it must come out as, ``usage`` its tokens and ``outcome`` what it counts as.
-    ``line`` is bytes where it matters how it is written, ``answer`` where it is no JSON.  ``through`` is the name of the
-    scenario of ``file_content`` that it is read by; the only one, without it.
+    ``line`` is bytes where it matters how it is written, ``answer`` where it is no
+    JSON.  ``through`` is the name of the scenario of ``file_content`` that it is
+    read by; the only one, without it.
     """
 
     name: str

@@ -45,7 +45,7 @@ def joined(client: Client, batch: Batch) -> tuple[list[Result], Completeness]:
     return list(results), results.completeness
 
 
-def check(what: bool, said: str) -> None:
+def check(what: object, said: str) -> None:
     """Refuse with a sentence: plain ``assert`` says nothing in a module that is installed."""
     if not what:
         raise AssertionError(said)

@@ -169,7 +169,9 @@ def _tracked(trying: _Trying, client: Client, trial: Trial, wanted: Live) -> Non
         trying.spent(receipt.cost)
         check(receipt.proof.complete, f"the receipt does not prove every line: {receipt.proof}")
         cost = receipt.cost
-        check(cost is not None and cost <= wanted.cap, f"it cost {cost}, and the cap is {wanted.cap}")
+        check(
+            cost is not None and cost <= wanted.cap, f"it cost {cost}, and the cap is {wanted.cap}"
+        )
 
     batch = trying.rule("test_a_batch_ends", ended)
     trying.rule("test_every_line_gets_its_own_answer", lambda: answered(batch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,10 +38,9 @@ class PluginTests:
         return self.settings
 
     @pytest.fixture(autouse=True)
-    def prepared(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def prepared(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         self.prepare(tmp_path, monkeypatch)
-        yield
 
     @property
     def registry(self) -> Registry:

@@ -66,8 +66,11 @@ class GatewayServer:
         return {"OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": secret}
 
     def __enter__(self) -> Self:
+        # before there is a loop, which making one may need
+        new_ledger(self._folder)
         self._thread.start()
-        if not self._server.ready.wait(START) or self._ledger is None:
+        if not (self._server.ready.wait(START) and self._server.started and self._ledger):
+            self.__exit__(None, None, None)
             raise RuntimeError("the gateway did not start")
         return self
 
@@ -167,5 +170,7 @@ class _Server(uvicorn.Server):
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.ready.set()

@@ -88,9 +88,7 @@ def batchyard_gateway(
     with ExitStack() as scope:
 
         def served(first: str | Emulated, *more: str | Emulated, **settings: Any) -> GatewayServer:
-            emulators = [
-                emulator(one) if isinstance(one, str) else one for one in (first, *more)
-            ]
+            emulators = [emulator(one) if isinstance(one, str) else one for one in (first, *more)]
             folder = tmp_path / f"gateway-{len(list(tmp_path.glob('gateway-*')))}"
             folder.mkdir()
             return scope.enter_context(GatewayServer(folder, emulators, **settings))
