@@ -211,7 +211,9 @@ class NarrowGate(GoodGate):
 
 class StrictGate(GoodGate):
     @hookimpl
-    def check_batch(self, batch: BatchRequest, admission: Any) -> Verdict:
+    def check_batch(  # type: ignore[override]
+        self, batch: BatchRequest, admission: Any
+    ) -> Verdict:
         return Verdict.refuse("", "") if admission is None else Verdict.keep()
 
 
@@ -236,7 +238,7 @@ class RestlessPrices(GoodPrices):
     numbers: ClassVar[Any] = count()
 
     @property
-    def edition(self) -> str:  # type: ignore[override]
+    def edition(self) -> str:
         return str(next(self.numbers))
 
 

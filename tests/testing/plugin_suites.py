@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from batchyard.testing import GateSuite, ListenerSuite, PriceSuite, SinkSuite
 from tests.testing import plugin_examples
@@ -40,13 +40,15 @@ def line(text: str) -> dict[str, Any]:
 
 
 class Gates(GateSuite):
-    kept = (line("Hello"),)
-    refused = (line("a forbidden word"),)
-    rewritten = ((line("dirty"), line("clean")["body"]),)
+    kept: ClassVar[Sequence[Any]] = (line("Hello"),)
+    refused: ClassVar[Sequence[Any]] = (line("a forbidden word"),)
+    rewritten: ClassVar[Sequence[Any]] = ((line("dirty"), line("clean")["body"]),)
 
 
 class Prices(PriceSuite):
-    known = (({"provider": "p", "model": "m"}, {"input": Decimal("0.10")}),)
+    known: ClassVar[Sequence[Any]] = (
+        ({"provider": "p", "model": "m"}, {"input": Decimal("0.10")}),
+    )
 
 
 class TestQuietSink(Sinks):

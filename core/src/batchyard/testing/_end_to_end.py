@@ -139,9 +139,9 @@ class EndToEndSuite:
     def test_the_same_key_is_the_same_batch_for_another_process(self, place: Emulated) -> None:
         first, second = self._supporting(place, "find_batch"), place.client()
         file = first.files.create(input_lines(self.trial))
-        order = {"endpoint": self.trial.endpoint, "idempotency_key": "the key"}
-        made = first.batches.create(file, **order)
-        again = second.batches.create(file.id, **order)
+        endpoint, key = self.trial.endpoint, "the key"
+        made = first.batches.create(file, endpoint, idempotency_key=key)
+        again = second.batches.create(file.id, endpoint, idempotency_key=key)
         check(made.id == again.id, f"the key made {made.id}, and then {again.id}")
 
     @pytest.mark.parametrize("mode", ["direct", "tracked"])
@@ -188,7 +188,7 @@ class EndToEndSuite:
         ends = _waited(lambda: [one for one in heard if _is_end(one)])
         check(len(ends) == 1, f"{len(ends)} events tell of the end")
         totals = ends[0].totals
-        used = sum((one.usage for one in results if one.usage), Usage())
+        used = sum((one.usage for one in results), Usage())
         check(totals is not None, "the end was told without totals")
         check(
             totals.usage.total_tokens == used.total_tokens,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from batchyard.errors import BatchyardError
 from batchyard.lines import decode_result, outcome_of
-from batchyard.models import Batch, FileUpload, Usage
+from batchyard.models import FileUpload, Usage
 from batchyard.steps import BytesSource
 from batchyard.testing._golden import Golden, packed
 from batchyard.testing._replay import Player
@@ -91,7 +91,7 @@ class GoldenTests(Subject):
         scenarios = self._content_scenarios()
         if not scenarios:
             return
-        data = self._read(_results_among(scenarios, golden.through), golden, golden.row)
+        data = self._read(_results_among(scenarios, golden.through), golden.row)
         (line,) = [one for one in data.splitlines() if one.strip()] or [b""]
         found = _value(line)
         if found != golden.result:
@@ -115,7 +115,7 @@ class GoldenTests(Subject):
         scenarios = self._content_scenarios()
         if not scenarios:
             return
-        data = self._read(_results_among(scenarios, golden.through), golden, content)
+        data = self._read(_results_among(scenarios, golden.through), content)
         found = [_value(line) for line in data.splitlines()]
         if found.count(golden.result) != 1:
             raise AssertionError(
@@ -136,7 +136,7 @@ class GoldenTests(Subject):
     def _content_scenarios(self) -> list[Scenario]:
         return [one for one in self.scenarios if one.operation == "file_content"]
 
-    def _read(self, scenario: Scenario, golden: Golden, content: bytes) -> bytes:
+    def _read(self, scenario: Scenario, content: bytes) -> bytes:
         *before, last = scenario.exchanges
         reply = replace(last.reply, headers={}, body=content)
         player = Player(Script([*before, replace(last, reply=reply)], scenario.also))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchyard.client import Client, Completeness, Result
-from batchyard.models import Batch, Usage
+from batchyard.models import Batch
 
 if TYPE_CHECKING:
     from batchyard.emulators import Trial
@@ -42,7 +42,10 @@ def outcomes_of(ids: Iterable[str]) -> dict[str, str]:
 def joined(client: Client, batch: Batch) -> tuple[list[Result], Completeness]:
     """All results, and what they come to."""
     results = client.batches.results(batch)
-    return list(results), results.completeness
+    found = list(results)
+    if results.completeness is None:
+        raise AssertionError("all results have been read, and nobody says what they come to")
+    return found, results.completeness
 
 
 def check(what: object, said: str) -> None:
@@ -61,8 +64,8 @@ def check_results(
     check(completeness.complete, f"not every line is accounted for: {completeness}")
     for one in results:
         if one.outcome == "ok":
-            usage = one.usage or Usage(known=False)
-            check(usage.known and usage.total_tokens > 0, f"{one.custom_id!r} has no tokens")
+            counted = one.usage.known and one.usage.total_tokens > 0
+            check(counted, f"{one.custom_id!r} has no tokens")
         else:
             said = one.error is not None and bool(one.error.message)
             check(said, f"{one.custom_id!r} failed, and its error says nothing")
