@@ -44,7 +44,7 @@ format: ready
 
 lock: ready
 	$(BIN)/uv pip compile $(PROJECTS) requirements/dev.in --all-extras --output-file requirements/dev.txt \
-		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package batchyard \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package batchyard --no-emit-package batchyard-otel \
 		--custom-compile-command 'make lock' --quiet $(if $(UPGRADE),--upgrade)
 
 clean:

@@ -64,7 +64,8 @@ def test_show_prints_each_section_with_its_sources_and_no_secrets(shown: Shell) 
     assert (ledger["settings"]["grace"], ledger["sources"]["grace"]) == (5, "variables")
     assert ledger["sources"]["lost_after"] == "default"
     assert hook["settings"]["token"] == "**********"
-    assert audit["settings"] == {"sink": "plain", "hooks": [], "path": "env:WHERE", "mode": "w"}
+    own = {"events": [], "lines": 0.0, "bodies": False, "redact": [], "rate": None}
+    assert audit["settings"] == {"sink": "plain", **own, "path": "env:WHERE", "mode": "w"}
     (gate,) = found["gates"]
     assert "gates.size.limmit: there is no such setting; did you mean 'limit'" in gate["problem"]
     assert "prices.litellm_file: there is no file" in found["prices"]["problem"]

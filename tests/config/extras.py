@@ -4,7 +4,10 @@ from __future__ import annotations
 
 __all__ = ["PLUGINS", "POINTS"]
 
-POINTS = {"sinks": "hook = extras:Hook\nplain = extras:Plain", "gates": "size = extras:Gate"}
+POINTS = {
+    "sinks": "hook = extras:Hook\nplain = extras:Plain\nlined = extras:Lined",
+    "gates": "size = extras:Gate",
+}
 
 PLUGINS = """
 from __future__ import annotations
@@ -36,6 +39,12 @@ class Plain:
 
     @hookimpl
     async def deliver(self, event):
+        pass
+
+
+class Lined:
+    @hookimpl
+    async def deliver_lines(self, event, lines):
         pass
 
 

@@ -47,18 +47,31 @@ def test_a_sink_is_a_plugin_with_a_name_hooks_and_settings(plugins: Desk) -> Non
     )
     audit, hook = sinks(TOKEN="t-SECRET", BATCHYARD_SINKS__HOOK__RETRIES="9")
     assert (audit.name, audit.sink) == ("audit", "plain")
-    assert audit.hooks == ("batch_success", "batch_failed")
+    assert audit.events == ("batch_success", "batch_failed")
     assert audit.settings == {"path": "x"}
-    assert (hook.sink, hook.hooks, hook.settings.retries) == ("hook", (), 9)
+    assert (hook.sink, hook.events, hook.settings.retries) == ("hook", (), 9)
     assert hook.settings.token.get_secret_value() == "t-SECRET"
     assert "SECRET" not in repr(hook)
+
+
+def test_what_a_subscription_gets_is_told_in_its_table(plugins: Desk) -> None:
+    plugins.write(
+        "[sinks.audit]\nsink = 'lined'\nevents = ['batch_success']\nlines = 0.1\nbodies = true\n"
+        "redact = ['metadata', 'custom_id']\nrate = 2.5\n"
+        "[sinks.lined]\nlines = 'all'\n[sinks.none]\nsink = 'lined'\nlines = 'none'"
+    )
+    audit, everything, none = sinks(BATCHYARD_SINKS__LINED__RATE="4")
+    assert (audit.events, audit.lines, audit.bodies) == (("batch_success",), 0.1, True)
+    assert (audit.redact, audit.rate) == (("metadata", "custom_id"), 2.5)
+    assert (everything.lines, everything.bodies, everything.rate) == (1.0, False, 4.0)
+    assert (none.lines, none.rate, none.redact) == (0.0, None, ())
 
 
 def test_a_sink_of_variables_alone() -> None:
     (found,) = sinks(
         BATCHYARD_SINKS__PLAIN__PATH="x", BATCHYARD_SINKS__PLAIN__HOOKS='["batch_success"]'
     )
-    assert (found.name, found.sink, found.hooks) == ("plain", "plain", ("batch_success",))
+    assert (found.name, found.sink, found.events) == ("plain", "plain", ("batch_success",))
 
 
 def test_gates_run_by_their_order_and_then_by_name(plugins: Desk) -> None:
@@ -91,6 +104,25 @@ def test_gates_run_by_their_order_and_then_by_name(plugins: Desk) -> None:
         (
             "sink = 'plain'\npath = 'p'\nhooks = ['request_sent']",
             r"sinks\.x\.hooks\.0: there is no event 'request_sent'",
+        ),
+        ("sink = 'lined'\nlines = 1.5", r"sinks\.x\.lines: Input should be less than or equal"),
+        ("sink = 'lined'\nlines = 'some'", r"sinks\.x\.lines: Input should be a valid number"),
+        (
+            "sink = 'lined'\nredact = ['prompt']",
+            r"sinks\.x\.redact\.0: Input should be 'custom_id'",
+        ),
+        ("sink = 'lined'\nrate = 0", r"sinks\.x\.rate: Input should be greater than 0"),
+        (
+            "sink = 'plain'\npath = 'p'\nlines = 'all'",
+            r"sinks\.x\.lines: the sink 'plain' takes events only",
+        ),
+        (
+            "sink = 'plain'\npath = 'p'\nevents = ['batch_sucess']",
+            r"sinks\.x\.events\.0: there is no event 'batch_sucess'",
+        ),
+        (
+            "sink = 'plain'\npath = 'p'\nevents = []\nhooks = []",
+            r"sinks\.x\.hooks: events says the same",
         ),
         ("sink = 'plain'\nhooks = 'batch_success'", r"sinks\.x\.hooks: Input should be a valid tu"),
     ],

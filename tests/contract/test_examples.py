@@ -28,6 +28,7 @@ from batchyard.models import (
     FileUpload,
     Identity,
     Limits,
+    LineRecord,
     PageRequest,
     Ref,
     RequestEvent,
@@ -193,6 +194,17 @@ def test_the_example_of_a_sink_delivers(tmp_path: Path, monkeypatch: pytest.Monk
     delivered = event(BatchEvent, "batch_success")
     asyncio.run(called("sinks", "deliver", delivered))
     assert Path("events.txt").read_text() == f"{delivered.id} batch_success\n"
+
+
+def test_the_example_of_a_sink_for_lines_delivers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = LineRecord(
+        id="line_1", batch_id="b", number=1, custom_id="a", outcome="ok", endpoint="/v1/responses"
+    )
+    called("sinks", "deliver_lines", event(BatchEvent, "batch_success"), [line])
+    assert Path("lines.txt").read_text() == "line_1 a ok None\n"
 
 
 def test_the_example_of_check_lines_gives_a_verdict_for_each_line() -> None:

@@ -12,6 +12,7 @@ from batchyard.errors import InputError
 from batchyard.ledger import tables
 from batchyard.ledger.database import Database
 from batchyard.ledger.query import (
+    BatchCount,
     UsageBy,
     UsageGroup,
     Wanted,
@@ -19,6 +20,7 @@ from batchyard.ledger.query import (
     files,
     items,
     settlements,
+    standing,
     usage,
 )
 
@@ -270,3 +272,36 @@ async def test_the_sums_of_large_ledgers_are_exact(database: Database) -> None:
     found = await total(database)
     assert found.tokens["input_tokens"] == 3 * large
     assert found.cost == Decimal(3 * large).scaleb(-9)
+
+
+async def test_what_is_under_way_is_counted_and_what_is_stalled(database: Database) -> None:
+    made = [
+        batch("a", status="in_progress", created_at=NOON + 1),
+        batch("b", status="in_progress"),
+        batch("c", status="completed", phase="settled"),
+        batch("d", account="eu", provider="azure"),
+    ]
+    await write(database, tables.batches, made)
+    job = {"number": 0, "account": "openai", "provider": "openai", "created_at": NOON}
+    jobs = [
+        {
+            **job,
+            "id": "ja",
+            "batch_id": "a",
+            "marker": "a",
+            "state": "tracking",
+            "stalled_at": NOON,
+        },
+        {**job, "id": "jb", "batch_id": "b", "marker": "b", "state": "tracking"},
+        {**job, "id": "jc", "batch_id": "c", "marker": "c", "state": "ended", "stalled_at": NOON},
+    ]
+    await write(database, tables.jobs, jobs)
+    found = await standing(database)
+    assert found.stalled == {"openai": 1}
+    counts = {(one.account, one.status): (one.batches, one.oldest) for one in found.batches}
+    assert counts == {
+        ("eu", "validating"): (1, NOON),
+        ("openai", "completed"): (1, NOON),
+        ("openai", "in_progress"): (2, NOON),
+    }
+    assert isinstance(found.batches[0], BatchCount)

@@ -11,8 +11,15 @@ import pytest
 PACKAGES = {
     "core": "batchyard",
     "azure": "batchyard_azure",
+    "langfuse": "batchyard_langfuse",
+    "litellm": "batchyard_litellm",
+    "objectstore": "batchyard_objectstore",
     "openai": "batchyard_openai",
+    "otel": "batchyard_otel",
+    "prometheus": "batchyard_prometheus",
+    "sql": "batchyard_sql",
     "vertex": "batchyard_vertex",
+    "webhook": "batchyard_webhook",
 }
 
 
@@ -99,3 +106,41 @@ def test_a_provider_needs_core_and_no_vendors_sdk(
     needs = metadata(wheels[name]).get_all("Requires-Dist") or []
     always = {re.split(r"[^\w-]", need)[0] for need in needs if "extra ==" not in need}
     assert always == {"batchyard", *others}
+
+
+SINKS = {
+    "langfuse": "LangfuseSink",
+    "litellm": "LiteLLM",
+    "objectstore": "ObjectStoreSink",
+    "otel": "OtelSink",
+    "sql": "SqlSink",
+    "webhook": "Webhook",
+}
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_sink_is_found_by_its_entry_point(wheels: dict[str, Path], name: str) -> None:
+    points = of_dist_info(wheels[name], "entry_points.txt")
+    assert f"[batchyard.sinks]\n{name} = batchyard_{name}:{SINKS[name]}\n" in points
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "driver"),
+    [
+        ("objectstore", "parquet", "pyarrow"),
+        ("sql", "postgres", "psycopg"),
+        ("sql", "duckdb", "duckdb"),
+    ],
+)
+def test_what_is_heavy_is_an_extra(
+    wheels: dict[str, Path], name: str, extra: str, driver: str
+) -> None:
+    needs = [one for one in metadata(wheels[name]).get_all("Requires-Dist") or [] if driver in one]
+    assert [re.search("extra == .(\\w+)", need) is not None for need in needs] == [True]
+    assert extra in needs[0]
+
+
+def test_alerts_and_dashboard_come_in_the_wheel(wheels: dict[str, Path]) -> None:
+    inside = names(wheels["prometheus"])
+    for file in ("alerts.yml", "dashboard.json"):
+        assert f"batchyard_prometheus/{file}" in inside

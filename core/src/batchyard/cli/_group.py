@@ -34,6 +34,10 @@ COMMANDS = {
     "reprice": ("batchyard.cli._reprice", "Price settled batches anew."),
     "run": ("batchyard.cli._run", "Run FILE, a JSONL file of requests, as a batch."),
     "serve": ("batchyard.cli._serve", "Serve a files and batches API to many clients."),
+    "sinks": (
+        "batchyard.cli._sinks",
+        "See what events go to, try it, hold it back, and what waits.",
+    ),
     "usage": ("batchyard.cli._usage", "Sum up what settled batches used and cost."),
     "validate": ("batchyard.cli._validate", "Check FILE, a JSONL file of requests."),
     "worker": ("batchyard.cli._worker", "Follow the ledger's batches until stopped."),

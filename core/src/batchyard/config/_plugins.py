@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from batchyard.config._configuration import Configuration, Table, suggestion
+from batchyard.config._configuration import Configuration, Location, Table, suggestion
 from batchyard.config._fitting import checked
 from batchyard.config._loading import load
 from batchyard.config._references import followed
@@ -32,6 +32,11 @@ EVENT_HOOKS = tuple(one for one in vars(ListenerSpec) if one[0] != "_" and one !
 """What a sink may be for.  Requests are told to listeners only: a delivery sends one itself."""
 
 
+def _share(value: Any) -> Any:
+    """A share of all lines, also as a word."""
+    return {"none": 0.0, "all": 1.0}.get(value, value) if isinstance(value, str) else value
+
+
 class SinkSettings(BaseModel):
     """A subscription.
 
@@ -43,8 +48,31 @@ class SinkSettings(BaseModel):
 
     name: str
     sink: str = Field(min_length=1, description="the plugin; by default the one of this name")
-    hooks: tuple[str, ...] = Field(default=(), description="the events; all, if none are named")
+    events: tuple[str, ...] = Field(default=(), description="the events; all, if none are named")
+    lines: Annotated[float, BeforeValidator(_share)] = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description='lines of batches that are told too: "all", "none", or a share such as 0.1',
+    )
+    bodies: bool = Field(default=False, description="whether lines have requests and responses")
+    redact: tuple[Literal["custom_id", "errors", "filename", "identity", "metadata"], ...] = Field(
+        default=(), description="what is left out of events and lines"
+    )
+    rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="deliveries in a second, by each worker; without it, any number",
+    )
     settings: Any = Field(default={}, repr=False)
+
+
+OWN = {
+    "sinks": ("sink", "events", "hooks", "lines", "bodies", "redact", "rate"),
+    "gates": ("gate", "order"),
+}
+"""The keys of a table that are ours; all others are the plugin's."""
 
 
 class GateSettings(BaseModel):
@@ -83,23 +111,42 @@ def resolve_gates(
 def configured_sink(registry: Registry, config: Configuration, name: str) -> SinkSettings:
     """The sink of that name."""
     table = _table(config, "sinks", name)
-    own = {"sink": table.name, **_own(table, "sink", "hooks")}
-    head = checked(SinkSettings, {"name": table.name, **own}, table.called)
-    for number, hook in enumerate(head.hooks):
+    own = {"sink": table.name, **_own(table, *OWN["sinks"])}
+    spelled = _spelling(table, own)
+
+    def called(at: Location) -> str:
+        return table.called((spelled, *at[1:]) if at[:1] == ("events",) else at)
+
+    head = checked(SinkSettings, {"name": table.name, **own}, called)
+    for number, hook in enumerate(head.events):
         if hook not in EVENT_HOOKS:
             raise ConfigError(
-                f"{table.called(('hooks', number))}: there is no event {hook!r}"
+                f"{called(('events', number))}: there is no event {hook!r}"
                 f"{suggestion(hook, EVENT_HOOKS)}",
-                param="hooks",
+                param=spelled,
             )
     settings = _settings(registry, config, table, ("sinks", "sink", head.sink))
+    if head.lines and not hasattr(registry.load("sinks", head.sink), "deliver_lines"):
+        raise ConfigError(
+            f"{table.called(('lines',))}: the sink {head.sink!r} takes events only", param="lines"
+        )
     return head.model_copy(update={"settings": settings})
+
+
+def _spelling(table: Table, own: dict[str, Any]) -> str:
+    """How the table spells ``events``, which were ``hooks`` once."""
+    if "hooks" not in own:
+        return "events"
+    if "events" in own:
+        raise ConfigError(f"{table.called(('hooks',))}: events says the same", param="hooks")
+    own["events"] = own.pop("hooks")
+    return "hooks"
 
 
 def configured_gate(registry: Registry, config: Configuration, name: str) -> GateSettings:
     """The gate of that name."""
     table = _table(config, "gates", name)
-    own = {"gate": table.name, **_own(table, "gate", "order")}
+    own = {"gate": table.name, **_own(table, *OWN["gates"])}
     head = checked(GateSettings, {"name": table.name, **own}, table.called)
     settings = _settings(registry, config, table, ("gates", "gate", head.gate))
     return head.model_copy(update={"settings": settings})
@@ -130,7 +177,7 @@ def _settings(
         loaded = registry.load(group, name)
     except UnknownPluginError as error:
         raise ConfigError(f"{table.called((key,))}: {error.message}", param=key) from None
-    ours = {"sinks": ("sink", "hooks"), "gates": ("gate", "order")}[group]
+    ours = OWN[group]
     written = {name: value for name, value in table.values.items() if name not in ours}
     values: dict[str, Any] = followed(written, registry.environ, table.called)
     model: Any = getattr(loaded, "Settings", None)

@@ -16,11 +16,12 @@ from batchyard.models import (
     FileEvent,
     FileObject,
     Identity,
+    LineRecord,
     Receipt,
     Totals,
 )
 
-__all__ = ["VERSION", "from_json", "to_json"]
+__all__ = ["VERSION", "from_json", "line_to_json", "to_json"]
 
 T = TypeVar("T")
 
@@ -80,6 +81,17 @@ def from_json(record: Mapping[str, Any]) -> FileEvent | BatchEvent:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"this is no event: {type(error).__name__}: {error}") from error
+
+
+def line_to_json(line: LineRecord) -> dict[str, Any]:
+    """A line in the same form; bodies are there only where the line has them."""
+    record: dict[str, Any] = {"version": VERSION, **plain(line)}
+    if line.usage is not None:
+        record["usage"]["total_tokens"] = line.usage.total_tokens
+    for name in ("message", "request", "response"):
+        if record[name] is None:
+            del record[name]
+    return record
 
 
 def _of_batch(event: BatchEvent) -> dict[str, Any]:

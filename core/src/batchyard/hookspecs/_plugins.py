@@ -9,7 +9,7 @@ from batchyard.hookspecs._markers import hookspec
 
 if TYPE_CHECKING:
     from batchyard.hookspecs._records import Admission, GateLine, Verdict
-    from batchyard.models import BatchRequest, Event, Rates
+    from batchyard.models import BatchEvent, BatchRequest, Event, LineRecord, Rates
 
 __all__ = ["EngineSpec", "GateSpec", "PriceSpec", "SinkSpec"]
 
@@ -47,6 +47,37 @@ class SinkSpec:
                 async def deliver(self, event):
                     with self.path.open("a") as file:
                         file.write(f"{event.id} {event.type}\n")
+        """
+
+    @hookspec(firstresult=True)
+    def deliver_lines(self, event: BatchEvent, lines: Sequence[LineRecord]) -> Awaitable[None]:  # type: ignore[empty-body]
+        r"""Deliver lines of the batch that *event* says has ended; returning acknowledges them.
+
+        Only where the subscription asks for lines.  They come before the event
+        itself, in the order of the input, at most 500 and about a megabyte of
+        them at a time, each time with ten seconds.  What was acknowledged stays
+        so: after a failure the next attempt goes on behind it, with the same
+        lines as the one that failed, so that ``event.id`` and ``lines[0].number``
+        name them.  A line's ``id`` is the same at each delivery.
+        ``batch_adjusted`` brings all lines again, as they are then.  A sink without
+        ``deliver`` gets lines alone.
+        :func:`batchyard.events.line_to_json` has the form in which to pass one on.
+
+        Example::
+
+            from pathlib import Path
+
+            from batchyard.hookspecs import hookimpl
+
+            class Example:
+                def __init__(self, path="lines.txt"):
+                    self.path = Path(path)
+
+                @hookimpl
+                def deliver_lines(self, event, lines):
+                    with self.path.open("a") as file:
+                        for line in lines:
+                            file.write(f"{line.id} {line.custom_id} {line.outcome} {line.cost}\n")
         """
 
 

@@ -40,11 +40,13 @@ class Served:
         self,
         request_id: str,
         *,
+        batch: str | None = None,
         marker: str | None = None,
         timeout: float | None = None,
         max_retries: int = 2,
     ) -> Call:
-        return Call(self.account.name, request_id, timeout, max_retries, marker=marker)
+        name = self.account.name
+        return Call(name, request_id, timeout, max_retries, marker=marker, batch=batch)
 
 
 class Accounts:

@@ -30,12 +30,13 @@ from batchyard.gates import GateChain
 from batchyard.hookspecs import EngineContext
 from batchyard.ledger.accounts import Accounts, Served
 from batchyard.ledger.database import Database
-from batchyard.ledger.outbox import Outbox, Subscription, subscribe
+from batchyard.ledger.outbox import Outbox, Subscription, Terms, subscribe
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.retention import Retention, clean
 from batchyard.ledger.routing import Directory, Routing
 from batchyard.ledger.settlement import stop_settling
 from batchyard.ledger.store import LocalStore
+from batchyard.ledger.telling import Lines
 from batchyard.ledger.tracker import DUTIES, Tracker
 from batchyard.models import Rates
 from batchyard.prices import PriceOptions, PriceSources, override_rates
@@ -96,7 +97,7 @@ async def open_parts(
     )
     if settings.settle_in_process:
         scope.push_async_callback(asyncio.to_thread, stop_settling)
-    outbox = await _outbox(db, registry, config, setup)
+    outbox = await _outbox(parts, registry, config, setup)
     context = EngineContext(
         settings.url, parts.holder, concurrency=settings.concurrency, migrate=settings.migrate
     )
@@ -164,15 +165,18 @@ def _prices(
     return PriceSources.load(registry, options)
 
 
-async def _outbox(db: Database, registry: Registry, config: Configuration, setup: Setup) -> Outbox:
+async def _outbox(parts: Parts, registry: Registry, config: Configuration, setup: Setup) -> Outbox:
     sinks: dict[str, Sink] = {}
+    terms: dict[str, Terms] = {}
     wanted = []
     for one in resolve_sinks(registry, config):
         sinks[one.name] = registry.sink(one.sink, one.settings)
-        wanted.append(Subscription(one.name, one.sink, one.hooks))
+        wanted.append(Subscription(one.name, one.sink, one.events))
+        terms[one.name] = Terms(one.lines, one.bodies, one.redact, one.rate)
     for name, plugin in setup.sinks.items():
         sinks[name] = Sink(name, plugin)
         wanted.append(Subscription(name, type(plugin).__name__))
     # a command run where no sinks are configured must not end the worker's
-    await subscribe(db, wanted, whole=setup.keeper)
-    return Outbox(db, sinks, db.clock)
+    await subscribe(parts.db, wanted, whole=setup.keeper)
+    reader = Lines(parts.db, parts.store, parts.accounts)
+    return Outbox(parts.db, sinks, parts.db.clock, terms=terms, reader=reader)

@@ -107,7 +107,7 @@ async def _delete(parts: Parts, job: JobRecord) -> None:
     served = parts.accounts.get(job.account)
     ref = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
-        await served.run(served.account.delete_file(served.call(job.id), ref))
+        await served.run(served.account.delete_file(served.call(job.id, batch=job.batch_id), ref))
     except NotFoundError:
         return  # by whomever: it is gone
 

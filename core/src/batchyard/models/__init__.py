@@ -25,6 +25,7 @@ from batchyard.models._calls import (
 from batchyard.models._events import BatchEvent, Event, FileEvent, RequestEvent
 from batchyard.models._files import FileDeleted, FileObject, Page
 from batchyard.models._keys import ApiKey, KeyLimits
+from batchyard.models._lines import LineRecord
 from batchyard.models._receipts import (
     Billing,
     CostItem,
@@ -64,6 +65,7 @@ __all__ = [
     "InputTokensDetails",
     "KeyLimits",
     "Limits",
+    "LineRecord",
     "Outcome",
     "OutputTokensDetails",
     "Page",

@@ -27,7 +27,8 @@ class Call:
 
     ``timeout`` is in seconds (``None``: the provider's default); ``extra_headers``
     and ``extra_body`` are passed through to the provider; ``marker`` is what the
-    upload or create is to be recognised by, if it is.
+    upload or create is to be recognised by, if it is.  ``batch`` is the ledger's batch
+    that it is for, where there is one; a middleware may want to know.
     """
 
     account: str
@@ -37,6 +38,7 @@ class Call:
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     marker: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,8 @@ def _rest(data: Mapping[str, Any], router: Mapping[str, Any], remarks: Remarks) 
             names = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             remarks.lost(
                 f"litellm_settings.{name}",
-                f"{names}: callbacks are listeners and sinks here, as plugins; see [sinks.NAME]",
+                f"{names}: each is a sink here, unchanged, by batchyard-litellm: [sinks.NAME], "
+                'sink = "litellm" and callback = "…"',
             )
     remarks.rest("litellm_settings", settings, {*CALLBACKS}, OTHERS["litellm_settings"])
     variables = _mapping(data, "environment_variables", remarks)

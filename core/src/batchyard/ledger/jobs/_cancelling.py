@@ -25,7 +25,9 @@ async def cancel_job(parts: Parts, job: JobRecord) -> None:
     try:
         served = parts.accounts.get(job.account)
         ref = Ref(job.provider_batch_id or "", job.provider_state)
-        seen = await served.run(served.account.cancel_batch(served.call(job.id), ref))
+        seen = await served.run(
+            served.account.cancel_batch(served.call(job.id, batch=job.batch_id), ref)
+        )
     except NotFoundError as error:
         await lost(parts, job, error)
         return

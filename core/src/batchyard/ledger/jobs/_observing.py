@@ -227,7 +227,9 @@ async def look_again(parts: Parts, job: JobRecord) -> None:
         return
     served = parts.accounts.get(job.account)
     ref = Ref(job.provider_batch_id, job.provider_state)
-    seen = await served.run(served.account.retrieve_batch(served.call(job.id), ref))
+    seen = await served.run(
+        served.account.retrieve_batch(served.call(job.id, batch=job.batch_id), ref)
+    )
     values = seen_values(seen, parts.now())
     named = {
         name: values[name]

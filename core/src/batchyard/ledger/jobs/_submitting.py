@@ -114,7 +114,7 @@ async def _onwards(parts: Parts, served: Served, job: JobRecord) -> None:
 
 async def _upload(parts: Parts, served: Served, job: JobRecord) -> JobRecord | None:
     """The job with its own file at the provider; ``None`` if it must wait, or has ended."""
-    account, call = served.account, served.call(job.id, marker=job.marker)
+    account, call = served.account, served.call(job.id, batch=job.batch_id, marker=job.marker)
     if job.input is None:
         # gates have left nothing of the file
         await _ended_unsent(parts, job, "completed", None)
@@ -150,7 +150,7 @@ async def _with_file(parts: Parts, served: Served, job: JobRecord) -> JobRecord:
         return job
     ref = Ref(job.provider_file_id, job.provider_file_state)
     try:
-        await served.run(served.account.retrieve_file(served.call(job.id), ref))
+        await served.run(served.account.retrieve_file(served.call(job.id, batch=job.batch_id), ref))
     except NotFoundError:
         log.warning("job %s is uploaded again: its file %s is gone", job.id, ref.id)
         return await moved(parts, job, "uploading", provider_file_id=None, provider_file_state=None)
@@ -169,7 +169,9 @@ async def _create(parts: Parts, served: Served, job: JobRecord) -> JobRecord | N
             return None
         batch, job = begun
         # each send is written down before it goes: none is repeated on the way
-        call = served.call(job.id, marker=job.marker, timeout=CREATE_TIMEOUT, max_retries=0)
+        call = served.call(
+            job.id, batch=job.batch_id, marker=job.marker, timeout=CREATE_TIMEOUT, max_retries=0
+        )
         made = await served.run(served.account.create_batch(call, request_of(batch, job)))
     except BatchyardError as error:
         await _failed(parts, job, error)
@@ -220,7 +222,7 @@ async def _begin(
 
 async def _left_behind(served: Served, job: JobRecord) -> Batch | None:
     """What an unanswered create made, as far as the provider shows it yet."""
-    call = served.call(job.id, marker=job.marker)
+    call = served.call(job.id, batch=job.batch_id, marker=job.marker)
     file = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
         found = await served.run(

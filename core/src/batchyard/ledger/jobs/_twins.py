@@ -36,7 +36,7 @@ async def look_for_twin(parts: Parts, served: Served, job: JobRecord) -> bool:
     Whether there is one: then the job may have become another batch of the provider's.
     A failure that may pass is raised, but for a job that has waited for the look for long.
     """
-    call = served.call(job.id, marker=job.marker)
+    call = served.call(job.id, batch=job.batch_id, marker=job.marker)
     file = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
         plan = served.account.find_batch(call, job.marker, file, job.created_at)
@@ -66,7 +66,9 @@ async def confirmed(served: Served, job: JobRecord, found: Batch) -> Batch | Non
     """
     ref = Ref(found.id, found.provider_state)
     try:
-        seen = await served.run(served.account.retrieve_batch(served.call(job.id), ref))
+        seen = await served.run(
+            served.account.retrieve_batch(served.call(job.id, batch=job.batch_id), ref)
+        )
     except (NotFoundError, UnsupportedError):
         # the list knows more than the service tells of it by itself, as yet
         seen = found
@@ -112,7 +114,7 @@ async def _cancel_stray(parts: Parts, job: JobRecord, other: Batch) -> None:
     served = parts.accounts.get(job.account)
     ref = Ref(other.id, other.provider_state)
     try:
-        await served.run(served.account.cancel_batch(served.call(job.id), ref))
+        await served.run(served.account.cancel_batch(served.call(job.id, batch=job.batch_id), ref))
     except BatchyardError as error:
         log.error("batch %s could not be cancelled: %s", other.id, error)  # noqa: TRY400 - the cause is in the text
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CURRENT", "REVISIONS", "VERSION_TABLE", "upgrade"]
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Oldest first."""
 
 CURRENT = REVISIONS[-1]

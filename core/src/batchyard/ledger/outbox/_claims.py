@@ -17,7 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batchyard.ledger.database import Database
 from batchyard.ledger.tables import deliveries, events, subscriptions
 
-__all__ = ["Claim", "Failure", "Scope", "acknowledge", "claim", "due_at", "give_back", "put_off"]
+__all__ = [
+    "Claim",
+    "Failure",
+    "Scope",
+    "acknowledge",
+    "advance",
+    "claim",
+    "due_at",
+    "give_back",
+    "put_off",
+]
 
 PAUSE_FIRST, PAUSE_MOST = 30.0, 6 * 3600.0
 """Seconds between attempts: up to the first, doubled each time, and at most."""
@@ -36,13 +46,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One delivery to be tried.  ``attempts`` are those before this one."""
+    """One delivery to be tried.  ``attempts`` are those before this one.
+
+    ``line`` is the number up to which the batch's lines have been delivered.
+    """
 
     number: int
     epoch: int
     attempts: int
     subscription: str
     subject: str
+    line: int | None
     body: dict[str, object]
 
     @property
@@ -70,7 +84,9 @@ def _heads(scope: Scope) -> Select[tuple[object, ...]]:
         .scalar_subquery()
     )
     active = select(subscriptions.c.name).where(
-        subscriptions.c.name == scope.subscription, subscriptions.c.active
+        subscriptions.c.name == scope.subscription,
+        subscriptions.c.active,
+        subscriptions.c.paused_at.is_(None),
     )
     query = select(deliveries.c.number).where(
         deliveries.c.state == "pending",
@@ -112,7 +128,7 @@ async def claim(db: Database, scope: Scope, limit: int, lease: float) -> list[Cl
 
 
 def _claimed(numbers: Collection[int]) -> Select[tuple[object, ...]]:
-    names = (deliveries.c[one] for one in ("number", "attempts", "subscription", "subject"))
+    names = (deliveries.c[one] for one in ("number", "attempts", "subscription", "subject", "line"))
     return (
         select(*names, events.c.body)
         .join_from(deliveries, events, events.c.id == deliveries.c.event_id)
@@ -183,6 +199,19 @@ async def put_off(db: Database, failures: Sequence[Failure], attempts: int) -> l
         await connection.execute(failed, rows)
         await _hold_followers(connection, [one.claim for one in failures if one not in dead])
     return dead
+
+
+async def advance(db: Database, claimed: Claim, line: int, lease: float) -> bool:
+    """Write down that the lines up to *line* are delivered; whether the claim still holds.
+
+    It holds for *lease* seconds from then on.  Lines that come well are no reason
+    to give the event up: failures are counted anew.
+    """
+    until = db.clock.now() + lease
+    values = {"line": line, "attempts": 0, "next_at": until, "lease_until": until}
+    async with db.writing() as connection:
+        result = await connection.execute(update(deliveries).where(_held([claimed])).values(values))
+    return bool(result.rowcount)
 
 
 async def give_back(db: Database, claims: Sequence[Claim]) -> None:

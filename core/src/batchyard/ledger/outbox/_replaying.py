@@ -90,6 +90,7 @@ async def _replay(
             next_at=now,
             lease_until=None,
             delivered_at=None,
+            line=None,
             error=None,
         )
     )

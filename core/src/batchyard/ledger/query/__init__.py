@@ -18,15 +18,18 @@ from __future__ import annotations
 
 from batchyard.ledger.query._listing import Listing, Wanted, batches, files, items, settlements
 from batchyard.ledger.query._rows import TOKENS, BatchRow, FileRow, ItemRow, SettlementRow
+from batchyard.ledger.query._standing import BatchCount, Standing, standing
 from batchyard.ledger.query._usage import UsageBy, UsageGroup, usage
 
 __all__ = [
     "TOKENS",
+    "BatchCount",
     "BatchRow",
     "FileRow",
     "ItemRow",
     "Listing",
     "SettlementRow",
+    "Standing",
     "UsageBy",
     "UsageGroup",
     "Wanted",
@@ -34,5 +37,6 @@ __all__ = [
     "files",
     "items",
     "settlements",
+    "standing",
     "usage",
 ]

@@ -72,5 +72,7 @@ def _unnamed(job: JobRecord) -> str | None:
 
 async def _download(served: Served, job: JobRecord, file_id: str, path: Path) -> None:
     ref = Ref(file_id, job.provider_state)
-    stream = served.driver.stream(served.account.file_content(served.call(job.id), ref))
+    stream = served.driver.stream(
+        served.account.file_content(served.call(job.id, batch=job.batch_id), ref)
+    )
     await save(stream, path)

@@ -34,6 +34,8 @@ subscriptions = Table(
     Column("hooks", JSON, nullable=False, default=list),
     Column("active", Boolean, nullable=False, default=True),
     time("created_at", null=False),
+    # since when nothing is delivered, where somebody wants it so
+    time("paused_at"),
 )
 
 deliveries = Table(
@@ -50,6 +52,8 @@ deliveries = Table(
     time("next_at"),
     text("error"),
     time("delivered_at"),
+    # up to which of the batch's lines it has them
+    Column("line", BigInteger, nullable=True),
     *claim(),
     UniqueConstraint("event_id", "subscription"),
     Index("ix_deliveries_state_subscription_next_at", "state", "subscription", "next_at"),

@@ -145,7 +145,9 @@ async def _retrieve(parts: Parts, served: Served, job: JobRecord) -> None:
     """Retrieve one job, and write down what it has come to."""
     try:
         ref = Ref(job.provider_batch_id or "", job.provider_state)
-        seen = await served.run(served.account.retrieve_batch(served.call(job.id), ref))
+        seen = await served.run(
+            served.account.retrieve_batch(served.call(job.id, batch=job.batch_id), ref)
+        )
         # an end is not written down before: nobody would look for a twin after it
         due = job.twins_at is not None and (seen.terminal or job.twins_at <= parts.now())
         if due and await look_for_twin(parts, served, job):
