@@ -30,6 +30,7 @@ BROKEN = {
         ("TestPickySink", "test_an_event_of_every_kind_is_taken"),
         ("TestClosedSink", "test_an_event_of_a_later_version_is_survived"),
         ("TestDoublingSink", "test_an_event_that_comes_twice_is_there_once"),
+        ("TestAppendingSink", "test_lines_that_come_twice_are_there_once"),
         ("TestRacingSink", "test_events_side_by_side_all_arrive"),
         ("TestHopefulSink", "test_an_outage_is_raised_and_the_event_arrives_afterwards"),
     },
