@@ -20,7 +20,18 @@ from typing import Any
 from pydantic import BaseModel
 
 import batchyard
-from batchyard import client, drivers, errors, estimates, functions, hookspecs, lines, models
+from batchyard import (
+    client,
+    drivers,
+    emulators,
+    errors,
+    estimates,
+    functions,
+    hookspecs,
+    lines,
+    models,
+    testing,
+)
 from batchyard.config import GateSettings, LedgerSettings, PriceSettings, SinkSettings
 from batchyard.events.jsonl import JsonlSettings
 from batchyard.functions._content import BinaryContent
@@ -402,6 +413,57 @@ def _settings(cls: type[BaseModel]) -> str:
     return table(("setting", "type", "default", "variable", "meaning"), rows)
 
 
+def testing_page() -> str:
+    suites = [name for name in testing.__all__ if name.endswith("Suite")]
+    plain = [name for name in testing.__all__ if name not in {*suites, "FAULTS"}]
+    faults = ", ".join(code(one) for one in testing.FAULTS)
+    return page(
+        "Testing",
+        intro("testing"),
+        "## Suites",
+        *(_suite(getattr(testing, name)) for name in suites),
+        "## For tests",
+        *(_tool(name, getattr(testing, name)) for name in plain),
+        "### `FAULTS`",
+        f"What the suites have go wrong: {faults}.",
+        "## The emulator toolkit",
+        intro("emulators"),
+        *(_tool(f"emulators.{name}", getattr(emulators, name)) for name in emulators.__all__),
+    )
+
+
+def _suite(cls: type) -> str:
+    rules = sorted(name for name in dir(cls) if name.startswith("test_"))
+    said = [name.removeprefix("test_").replace("_", " ") for name in rules]
+    return "\n\n".join(
+        [f"### `{cls.__name__}`", prose(cls.__doc__), "\n".join(f"- {one}" for one in said)]
+    )
+
+
+def _tool(name: str, thing: Any) -> str:
+    """A class with its fields and methods, or a function."""
+    if not inspect.isclass(thing):
+        said = prose(thing.__doc__) if inspect.isfunction(thing) else ""
+        shown = signature(name, thing) if inspect.isfunction(thing) else ""
+        return "\n\n".join(one for one in (f"### `{name}`", said, shown) if one)
+    parts = [f"### `{name}`", prose(vars(thing).get("__doc__")) if _says(thing) else ""]
+    if dataclasses.is_dataclass(thing):
+        parts.append(fields(thing))
+    rows = [
+        (code(method), summary(function))
+        for method, function in vars(thing).items()
+        if not method.startswith("_") and inspect.isfunction(function)
+    ]
+    parts.append(table(("method", ""), rows) if rows else "")
+    return "\n\n".join(one for one in parts if one)
+
+
+def _says(cls: type) -> bool:
+    """Whether it has a docstring of its own; the one that a dataclass is given says nothing."""
+    said = vars(cls).get("__doc__") or ""
+    return not said.startswith(f"{cls.__name__}(")
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "client.md": client_page,
     "errors.md": errors_page,
@@ -410,6 +472,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "hooks.md": hooks_page,
     "models.md": models_page,
     "settings.md": settings_page,
+    "testing.md": testing_page,
 }
 
 

@@ -211,6 +211,7 @@ def file_scenarios(flavour: Flavour) -> tuple[Scenario, ...]:
             {"file": Ref("file-2")},
             [Exchange(flavour.at("GET", "files/file-2/content"), Reply(200, {}, CONTENT))],
             CONTENT,
+            name="results",
         ),
         Scenario(
             "file_content",

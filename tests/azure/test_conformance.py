@@ -10,6 +10,7 @@ import pytest
 from batchyard.testing import ProviderSuite
 from tests.azure.blob_scenarios import STORAGE, blob_scenarios
 from tests.azure.scenarios import DATED, V1, scenarios
+from tests.providers.goldens import openai_goldens
 
 DEPLOYMENTS = {"gpt-4.1-mini": {"name": "mini-batch", "base_model": "gpt-4.1-mini"}}
 SETTINGS: dict[str, Any] = {
@@ -17,11 +18,22 @@ SETTINGS: dict[str, Any] = {
     "base_url": "https://my-resource.openai.azure.com",
     "deployments": DEPLOYMENTS,
 }
+STATES = {
+    "Validating": "validating",
+    "InProgress": "in_progress",
+    "Finalizing": "finalizing",
+    "Completed": "completed",
+    "Cancelling": "cancelling",
+    "Cancelled": "cancelled",
+}
+GOLDENS = openai_goldens("gpt-4.1-mini", sent="mini-batch")
 
 
 class TestV1(ProviderSuite):
     provider = "azure"
     settings = SETTINGS
+    states = STATES
+    goldens = GOLDENS
     scenarios = scenarios(V1)
 
     def settings_for(self, url: str) -> Mapping[str, Any]:
@@ -42,6 +54,8 @@ class TestDated(ProviderSuite):
 
     provider = "azure"
     settings = {**SETTINGS, "api_version": "2024-10-21"}  # noqa: RUF012 - a ClassVar of the suite
+    states = STATES
+    goldens = GOLDENS
     scenarios = scenarios(DATED)
 
     def settings_for(self, url: str) -> Mapping[str, Any]:

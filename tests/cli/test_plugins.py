@@ -70,7 +70,8 @@ def test_a_plugin_that_is_not_installed_is_answered_with_a_suggestion(shell: She
 def test_the_doctor_says_which_plugin_cannot_be_used(shell: Shell, site: Site) -> None:
     answer = shell.json("plugins", "doctor", code=1)
     assert answer["ok"] is False
-    assert all(set(one) == PLUGIN | {"ok", "problem"} for one in answer["plugins"])
+    said = {"ok", "problem", "warning", "contract", "hooks"}
+    assert all(set(one) == PLUGIN | said for one in answer["plugins"])
     problems = {one["name"]: one["problem"] for one in answer["plugins"] if not one["ok"]}
     assert set(problems) == {"acme", "bad", "ear", "odd", "run"}
     assert "SystemExit: 9" in problems["bad"]
@@ -146,3 +147,52 @@ def test_a_script_is_printed_for_each_shell(shell: Shell, name: str) -> None:
 
 def test_a_shell_that_is_not_known_is_wrong_usage(shell: Shell) -> None:
     assert shell("completion", "tcsh").exit_code == 2
+
+
+def test_a_plugin_is_switched_off_for_good_and_on_again(shell: Shell, site: Site) -> None:
+    assert "off  listeners  ear (ear-pkg 1.2)" in shell.done("plugins", "disable", "ear")
+    assert "ear" not in {one["name"] for one in shell.json("plugins", "list")["plugins"]}
+    answer = shell.json("plugins", "doctor", code=1)
+    assert [one["name"] for one in answer["off"]] == ["ear"]
+    assert "ear" not in {one["name"] for one in answer["plugins"]}
+    text = " ".join(shell.done("plugins", "doctor", code=1).split())
+    assert "off listeners ear (ear-pkg 1.2)" in text
+    assert shell.json("plugins", "disable", "ear")["plugins"] == []
+    assert shell.json("plugins", "enable", "ear")["state"] == "on"
+    assert "ear" in {one["name"] for one in shell.json("plugins", "list")["plugins"]}
+    assert site.imported() >= {"acme_module"}
+
+
+@pytest.mark.usefixtures("site")
+def test_only_what_there_is_can_be_switched(shell: Shell) -> None:
+    assert "did you mean 'ear'" in shell("plugins", "disable", "eer").stderr
+    assert "no plugin 'ear' is switched off" in shell("plugins", "enable", "ear").stderr
+    by_variable = shell("plugins", "enable", "ear", BATCHYARD_PLUGINS_OFF="ear")
+    assert by_variable.exit_code == 1
+    assert "BATCHYARD_PLUGINS_OFF" in by_variable.stderr
+
+
+def test_the_doctor_shows_contract_hooks_and_two_of_a_name(shell: Shell, site: Site) -> None:
+    hooks = "from batchyard.hookspecs import hookimpl\n\nclass Gate:\n    contract = '>=1.0,<2'\n"
+    sound = hooks + "    @hookimpl\n    def check_batch(self, batch):\n        return None\n"
+    odd = hooks + "    @hookimpl\n    def check_batches(self, batch):\n        return None\n"
+    site.add("gate-pkg", {"gates": "sound = gate_one:Gate"}, {"gate_one": sound})
+    site.add("odd-pkg", {"gates": "odd = gate_two:Gate\ntwin = gate_two:Gate"}, {"gate_two": odd})
+    site.add("twin-pkg", {"gates": "twin = gate_one:Gate"}, {})
+    found = shell.json("plugins", "doctor", code=1)["plugins"]
+    gates = {one["name"]: one for one in found if one["group"] == "gates"}
+    assert gates["sound"]["contract"] == ">=1.0,<2"
+    assert gates["sound"]["hooks"] == ["check_batch"]
+    assert gates["sound"]["ok"]
+    assert "did you mean 'check_batch'" in gates["odd"]["problem"]
+    assert "2 packages claim gate 'twin'" in gates["twin"]["problem"]
+
+
+def test_a_new_plugin_is_a_project(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    answer = shell.json("plugins", "new", "table", "--kind", "sink", "--into", folder)
+    assert all(Path(one).is_file() for one in answer["files"])
+    again = shell("plugins", "new", "table", "--kind", "sink", "--into", folder)
+    assert again.exit_code == 1
+    assert "is not empty" in again.stderr
+    assert shell("plugins", "new", "a-b", "--kind", "sink").exit_code == 1

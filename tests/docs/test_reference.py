@@ -143,7 +143,7 @@ def test_every_kind_of_plugin_and_what_limits_them_is_documented() -> None:
 
 def test_the_faults_and_quirks_that_the_docs_show_are_known() -> None:
     emulator = OpenAIEmulator()
-    rows = re.findall(r"^\| `([a-z]+)`", read("testing-your-pipeline.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z]+)`", read("test-your-pipeline.md"), re.MULTILINE)
     for action in (row for row in rows if row != "truncate"):
         emulator.faults.add(f"GET /v1/files {action}")
     assert rows

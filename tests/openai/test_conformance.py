@@ -21,6 +21,7 @@ from batchyard.models import (
 )
 from batchyard.steps import BytesSource
 from batchyard.testing import Exchange, ProviderSuite, Scenario
+from tests.providers.goldens import STATUSES, openai_goldens
 
 LINE = (
     b'{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":"x"}}\n'
@@ -105,6 +106,8 @@ class TestOpenAI(ProviderSuite):
         "organization": "org-example",
         "project": "proj-example",
     }
+    states = STATUSES
+    goldens = openai_goldens("gpt-4.1-mini")
     scenarios = (
         Scenario(
             "upload_file",
@@ -165,6 +168,7 @@ class TestOpenAI(ProviderSuite):
                 )
             ],
             CONTENT,
+            name="results",
         ),
         Scenario(
             "file_content",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr
 
@@ -45,6 +46,7 @@ class JobList(BaseModel):
 class Good:
     name: ClassVar[str] = "good"
     aliases: ClassVar[tuple[str, ...]] = ()
+    contract: ClassVar[str | None] = ">=1.0,<2"
     Settings = GoodSettings
 
     def __init_subclass__(cls) -> None:
@@ -72,7 +74,7 @@ class Good:
     @hookimpl
     async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
         async def request() -> Request:
-            return self.request("GET", f"/{file.id}")
+            return self.request("GET", f"/{quote(file.id, safe='')}")
 
         async for piece in download(request, Backoff()):
             yield piece
@@ -91,7 +93,7 @@ class Good:
 
     @hookimpl
     async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
-        return await fetch(Batch, self.request("GET", f"/jobs/{batch.id}"))
+        return await fetch(Batch, self.request("GET", f"/jobs/{quote(batch.id, safe='')}"))
 
     @hookimpl
     async def check_account(self, call: Call) -> list[Finding]:
@@ -116,6 +118,44 @@ class Stranger(Good):
     aliases = ("nobody",)
 
 
+class PlainSettings(BaseModel):
+    api_key: str
+    base_url: str = "https://jobs.example"
+
+
+class Plain(Good):
+    Settings = PlainSettings  # type: ignore[assignment]
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(
+            GoodSettings(api_key=SecretStr(settings.api_key), base_url=settings.base_url)
+        )
+
+
+class Trusting(Good):
+    @hookimpl
+    async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
+        return await fetch(Batch, self.request("GET", f"/jobs/{batch.id}"))
+
+
+class Choosy(Good):
+    """Sends what it knows, and says nothing of the rest."""
+
+    @hookimpl
+    async def upload_file(self, call: Call, file: FileUpload) -> FileObject:
+        lines = [json.loads(line) for line in b"".join(file.source.chunks()).splitlines()]
+        for line in lines:
+            line.get("body", {}).pop("batchyard_odd_parameter", None)
+        body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        return await retrying(
+            lambda: fetch(FileObject, self.request("PUT", f"/{file.filename}", body)), Backoff()
+        )
+
+
+class Undated(Good):
+    contract = None
+
+
 class Careless(Good):
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Any:
@@ -138,6 +178,74 @@ class Coloured(Good):
     @hookimpl
     async def limits(self, endpoint: str | None, model: str | None) -> Limits:  # type: ignore[override]  # broken
         return Limits()
+
+
+class Certain(Good):
+    """Takes what it does not know for the end."""
+
+    @hookimpl
+    async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:
+        found = await super().retrieve_batch(call, batch)
+        if found.status in {"validating", "in_progress", "completed"}:
+            return found
+        return found.model_copy(update={"status": "failed"})
+
+
+class Numbering(Good):
+    """Sends lines under names of its own, and forgets whose they are."""
+
+    @hookimpl
+    async def upload_file(self, call: Call, file: FileUpload) -> FileObject:
+        data = b"".join(file.source.chunks())
+        body = re.sub(rb'"custom_id": ?"[^"]*"', b'"custom_id":"0"', data)
+        return await retrying(
+            lambda: fetch(FileObject, self.request("PUT", f"/{file.filename}", body)), Backoff()
+        )
+
+
+class Sparing(Good):
+    """Leaves out what has failed."""
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        async def request() -> Request:
+            return self.request("GET", f"/{file.id}")
+
+        content = b"".join([piece async for piece in download(request, Backoff())])
+        for line in content.splitlines(keepends=True):
+            if b'"status_code":429' not in line:
+                yield line
+
+
+class Tidy(Good):
+    """Drops what does not end as a line does."""
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        async def request() -> Request:
+            return self.request("GET", f"/{file.id}")
+
+        content = b"".join([piece async for piece in download(request, Backoff())])
+        for line in content.splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                yield line
+
+
+class Brittle(Good):
+    """Stops at what it cannot read."""
+
+    @hookimpl
+    async def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
+        async def request() -> Request:
+            return self.request("GET", f"/{file.id}")
+
+        content = b"".join([piece async for piece in download(request, Backoff())])
+        for line in content.splitlines(keepends=True):
+            try:
+                json.loads(line)
+            except ValueError:
+                return
+            yield line
 
 
 class Crashing(Good):

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 from batchyard.effects import Reply
-from batchyard.models import Batch, BatchRequest, FileObject, FileUpload, Finding, Ref
+from batchyard.models import Batch, BatchRequest, FileObject, FileUpload, Finding, Ref, Usage
 from batchyard.steps import BytesSource
-from batchyard.testing import Exchange, ProviderSuite, Scenario
+from batchyard.testing import Exchange, Golden, ProviderSuite, Scenario
+from tests.providers.goldens import STATUSES, openai_goldens
 
 LINES = b'{"custom_id": "a"}\n' * 5
 
@@ -38,8 +39,8 @@ CREATE = Scenario(
 RETRIEVE = Scenario(
     "retrieve_batch",
     {"batch": Ref("b1")},
-    [Exchange("GET .*/jobs/b1$", Reply(200, {}, b'{"id": "b1"}'))],
-    Batch(id="b1"),
+    [Exchange("GET .*/jobs/b1$", Reply(200, {}, b'{"id": "b1", "status": "in_progress"}'))],
+    Batch(id="b1", status="in_progress"),
 )
 CHECK = Scenario(
     "check_account",
@@ -49,8 +50,16 @@ CHECK = Scenario(
 )
 
 
+# the examples' own reader counts no tokens
+GOLDENS = tuple(
+    replace(one, usage=Usage() if one.outcome == "ok" else None) for one in openai_goldens("m")
+)
+
+
 class Examples(ProviderSuite):
     settings = {"api_key": "example-SECRET-0123456789"}  # noqa: RUF012 - a ClassVar of the suite
+    states = STATUSES
+    goldens: ClassVar[Sequence[Golden]] = GOLDENS
     scenarios: ClassVar[Sequence[Scenario]] = (UPLOAD, CONTENT, CREATE, RETRIEVE, CHECK)
 
     def settings_for(self, url: str) -> Mapping[str, Any] | None:
@@ -71,6 +80,7 @@ class TestFixed(ProviderSuite):
 
     provider = "good"
     settings = Examples.settings
+    states = STATUSES
     scenarios = (RETRIEVE,)
 
 
@@ -138,6 +148,47 @@ class TestStranger(Examples):
 
 class TestCareless(Examples):
     provider = "careless"
+
+
+class TestPlain(Examples):
+    provider = "plain"
+
+
+class TestTrusting(Examples):
+    provider = "trusting"
+
+
+class TestChoosy(Examples):
+    provider = "choosy"
+
+
+class TestTidy(Examples):
+    provider = "tidy"
+
+
+class TestBrittle(Examples):
+    provider = "brittle"
+
+
+class TestUndated(Examples):
+    provider = "undated"
+
+
+class TestCertain(Examples):
+    provider = "certain"
+
+
+class TestNumbering(Examples):
+    provider = "numbering"
+
+
+class TestSparing(Examples):
+    provider = "sparing"
+
+
+class TestUngilded(Examples):
+    provider = "good"
+    goldens = ()
 
 
 class TestHeavy(Examples):

@@ -19,9 +19,10 @@ from batchyard.models import (
     Page,
     PageRequest,
     Ref,
+    Usage,
 )
 from batchyard.steps import BytesSource
-from batchyard.testing import Exchange, ProviderSuite, Scenario
+from batchyard.testing import Exchange, Golden, ProviderSuite, Scenario
 from batchyard_vertex._labels import labels_of
 
 SECRET = {
@@ -348,6 +349,32 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestVertex(ProviderSuite):
     provider = "vertex"
+    states = {  # noqa: RUF012 - a ClassVar of the suite
+        "JOB_STATE_PENDING": "validating",
+        "JOB_STATE_QUEUED": "validating",
+        "JOB_STATE_RUNNING": "in_progress",
+        "JOB_STATE_CANCELLING": "cancelling",
+    }
+    goldens = (
+        Golden(
+            "answered",
+            CONTENT,
+            json.loads(SENT),
+            ROW,
+            RESULT,
+            Usage(4, 2),
+            through="output",
+        ),
+        Golden(
+            "refused",
+            CONTENT,
+            json.loads(SENT),
+            FAILED_ROW,
+            FAILURE,
+            outcome="error",
+            through="errors",
+        ),
+    )
     settings = {  # noqa: RUF012 - a ClassVar of the suite
         "project": "my-project",
         "bucket": "my-bucket",

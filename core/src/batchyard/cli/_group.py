@@ -17,6 +17,7 @@ COMMANDS = {
     "batches": ("batchyard.cli._batches", "Create, watch, cancel and read batches."),
     "completion": ("batchyard.cli._completion", "Print a script for your shell's completion."),
     "config": ("batchyard.cli._config", "Show and check the configuration."),
+    "conformance": ("batchyard.cli._conformance", "Try whether a provider keeps the contract."),
     "doctor": ("batchyard.cli._doctor", "Check that the accounts can be used."),
     "emulate": ("batchyard.cli._emulate", "Run a provider's emulator on this machine."),
     "estimate": ("batchyard.cli._estimate", "Estimate the tokens and the cost of FILE."),

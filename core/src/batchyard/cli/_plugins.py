@@ -11,15 +11,23 @@ import click
 from batchyard.cli._failures import EXIT_ERROR
 from batchyard.cli._options import debug_option, json_option
 from batchyard.cli._output import details, echo, emit, table
-from batchyard.errors import PluginError, UnknownPluginError
+from batchyard.cli._plugin_checks import Checked, examined
+from batchyard.cli._plugin_switches import disable, enable
+from batchyard.cli._plugin_templates import new
+from batchyard.errors import UnknownPluginError
+from batchyard.hookspecs import CONTRACT
 from batchyard.registry import GROUPS, PluginInfo, Registry
 
 __all__ = ["command"]
 
 
-@click.group("plugins", short_help="See what is installed, and whether it works.")
+@click.group("plugins", short_help="See what is installed, whether it works, and begin your own.")
 def command() -> None:
     """Plugins of all kinds: providers, listeners, gates, commands, and so on."""
+
+
+for _one in (disable, enable, new):
+    command.add_command(_one)
 
 
 def _installed(registry: Registry) -> list[PluginInfo]:
@@ -95,34 +103,34 @@ def _text(value: Any) -> Any:
 @json_option
 @debug_option
 def doctor(as_json: bool) -> None:
-    """Load each plugin by itself, and say which cannot be used.  Exit code 1 if one cannot."""
+    """Load each plugin by itself, and say which cannot be used.  Exit code 1 if one cannot.
+
+    It looks at the versions that a plugin is written for, at its hooks, at names
+    that several packages claim, and at what is switched off.
+    """
     registry = Registry()
-    found = [(one, _problem(registry, one)) for one in _installed(registry)]
-    well = not any(problem for _, problem in found)
+    found = [examined(registry, one) for one in _installed(registry)]
+    off = [one for group in GROUPS for one in registry.disabled(group)]
+    well = all(one.problem is None for one in found)
     if as_json:
-        rows = [
-            {**_record(one), "ok": problem is None, "problem": problem} for one, problem in found
-        ]
-        emit({"ok": well, "plugins": rows})
-    elif found:
-        table(("ok" if p is None else "error", one.group, one, p or "") for one, p in found)
+        emit(
+            {
+                "ok": well,
+                "contract": ".".join(map(str, CONTRACT)),
+                "plugins": [{**_record(one.info), **one.record} for one in found],
+                "off": [_record(one) for one in off],
+            }
+        )
+    elif found or off:
+        table([*map(_row, found), *(("off", one.group, one, "") for one in off)])
     else:
         echo("No plugin is installed.")
     if not well:
         raise SystemExit(EXIT_ERROR)
 
 
-def _problem(registry: Registry, info: PluginInfo) -> str | None:
-    """What is wrong with it, as far as that shows without settings of its own."""
-    try:
-        if info.group == "providers":
-            registry.provider(info.name)
-        elif info.group in {"listeners", "middleware"}:
-            registry.plugin(info.group, info.name)
-        else:
-            loaded = registry.load(info.group, info.name)
-            if info.group == "commands" and not isinstance(loaded, click.Command):
-                return f"{info.value} is not a click command"
-    except PluginError as error:
-        return error.message
-    return None
+def _row(one: Checked) -> tuple[object, ...]:
+    state = "ok" if one.problem is None else "error"
+    if one.problem is None and one.warning:
+        state = "warning"
+    return (state, one.info.group, one.info, one.problem or one.warning or one.summary)

@@ -19,6 +19,7 @@ import msgspec
 from batchyard.client._results import Completeness, Result, decoded_input
 from batchyard.lines import (
     MAX_RESULT_LINE,
+    NEVER_RUN,
     NO_RESULT,
     TWICE,
     UNREADABLE,
@@ -161,11 +162,11 @@ class Join:
         return result
 
     def _absent(self, number: int) -> tuple[Outcome, ResultError]:
-        """Why a line has no result: the whole batch was refused, or nobody knows."""
+        """Why a line has no result: the batch was refused or ended early, or nobody knows."""
         refusal = self._refusal(number)
         if refusal is not None:
             return "error", refusal
-        return "missing", NO_RESULT
+        return NEVER_RUN.get(self._batch.status or "", ("missing", NO_RESULT))
 
     def _refusal(self, number: int) -> ResultError | None:
         """What a failed batch says of the line or of itself."""

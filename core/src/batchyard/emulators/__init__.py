@@ -31,6 +31,7 @@ from batchyard.emulators._requests import RequestLog, RequestRecord
 from batchyard.emulators._server import Server
 from batchyard.emulators._states import Machine, Timeline
 from batchyard.emulators._store import Blob, BlobWriter, FileStore, StoreFullError
+from batchyard.emulators._trial import Trial
 
 __all__ = [
     "Action",
@@ -64,5 +65,6 @@ __all__ = [
     "StoreFullError",
     "SystemClock",
     "Timeline",
+    "Trial",
     "Truncate",
 ]

@@ -14,6 +14,7 @@ from batchyard.emulators._quirks import Quirk, Quirks
 from batchyard.emulators._requests import RequestLog
 from batchyard.emulators._server import Server, run
 from batchyard.emulators._store import FileStore
+from batchyard.emulators._trial import Trial
 
 LOOPBACK = "127.0.0.1"
 
@@ -39,6 +40,8 @@ class Emulator(ABC):
 
     name: ClassVar[str]
     known_quirks: ClassVar[tuple[Quirk, ...]] = ()
+    trial: ClassVar[Trial | None] = None
+    """What the end-to-end suite and `batchyard conformance` send; neither runs without one."""
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ Example::
 from __future__ import annotations
 
 from batchyard.hookspecs._listeners import ListenerSpec
-from batchyard.hookspecs._markers import PROJECT, hookimpl, hookspec
+from batchyard.hookspecs._markers import CONTRACT, PROJECT, hookimpl, hookspec
 from batchyard.hookspecs._operations import ProviderSpec
 from batchyard.hookspecs._plugins import EngineSpec, GateSpec, PriceSpec, SinkSpec
 from batchyard.hookspecs._records import (
@@ -54,6 +54,7 @@ from batchyard.hookspecs._records import (
 from batchyard.models import Rates
 
 __all__ = [
+    "CONTRACT",
     "PROJECT",
     "Admission",
     "EngineContext",

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pluggy
 
-__all__ = ["PROJECT", "hookimpl", "hookspec"]
+__all__ = ["CONTRACT", "PROJECT", "hookimpl", "hookspec"]
 
 PROJECT = "batchyard"
+
+CONTRACT = (1, 0)
+"""The version of the contract: hooks, effects, steps, models, errors, and what is asked of each.
+
+The second number grows with what is added, the first with what is taken away
+or changed.  A plugin says which it is written for in ``contract = ">=1.0,<2"``,
+an attribute of what its entry point names.
+"""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

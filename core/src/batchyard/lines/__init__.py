@@ -33,6 +33,7 @@ from batchyard.lines._split import (
     split,
 )
 from batchyard.lines._unanswered import (
+    NEVER_RUN,
     NO_RESULT,
     TWICE,
     UNREADABLE,
@@ -43,6 +44,7 @@ from batchyard.lines._unanswered import (
 __all__ = [
     "MAX_LINE",
     "MAX_RESULT_LINE",
+    "NEVER_RUN",
     "NO_RESULT",
     "PIECE",
     "TWICE",

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from batchyard.lines._results import ResultError
-from batchyard.models import BatchError
+from batchyard.models import BatchError, Outcome
 
-__all__ = ["NO_RESULT", "TWICE", "UNREADABLE", "refusal_of", "result_without_response"]
+__all__ = [
+    "NEVER_RUN",
+    "NO_RESULT",
+    "TWICE",
+    "UNREADABLE",
+    "refusal_of",
+    "result_without_response",
+]
 
 NO_RESULT = ResultError("missing", "The provider returned no result.", 0)
+
+NEVER_RUN: Mapping[str, tuple[Outcome, ResultError]] = {
+    "expired": (
+        "expired",
+        ResultError(
+            "batch_expired",
+            "This request could not be executed before the completion window expired.",
+            0,
+        ),
+    ),
+    "cancelled": (
+        "cancelled",
+        ResultError(
+            "batch_cancelled",
+            "This request was not executed because the batch was cancelled.",
+            0,
+        ),
+    ),
+}
+"""What became of a line that a batch of that status has no result for."""
 
 TWICE = ResultError(
     "duplicate_custom_id",

@@ -14,6 +14,7 @@ from pathlib import Path
 import importlib_metadata
 
 from batchyard.errors import PluginConflictError, UnknownPluginError
+from batchyard.registry._switches import Switches
 
 __all__ = ["GROUPS", "LIMIT", "Catalogue", "PluginInfo"]
 
@@ -60,18 +61,34 @@ class Catalogue:
     def __init__(self, environ: Mapping[str, str]) -> None:
         limit = environ.get(LIMIT)
         self._limit = None if limit is None else {_plain(one) for one in limit.split(",")}
+        self._off = frozenset(map(_plain, Switches(environ).off))
         self._found: dict[str, tuple[PluginInfo, ...]] = {}
+        self._disabled: dict[str, tuple[PluginInfo, ...]] = {}
 
     def installed(self, group: str) -> tuple[PluginInfo, ...]:
-        """All plugins of a group, by name, as far as ``BATCHYARD_PLUGINS`` allows them."""
+        """All plugins of a group, by name, that may be loaded.
+
+        That is, as far as ``BATCHYARD_PLUGINS`` allows them, and none that is switched off.
+        """
         if group not in self._found:
-            points = _points(_places()).select(group=f"batchyard.{group}")
-            infos = (_info(group, point) for point in points)
-            allowed = (one for one in infos if self._allows(group, one))
-            self._found[group] = tuple(
-                sorted(allowed, key=lambda one: (one.name, one.distribution))
-            )
+            self._read(group)
         return self._found[group]
+
+    def disabled(self, group: str) -> tuple[PluginInfo, ...]:
+        """The plugins of a group that are installed, and switched off."""
+        if group not in self._disabled:
+            self._read(group)
+        return self._disabled[group]
+
+    def _read(self, group: str) -> None:
+        points = _points(_places()).select(group=f"batchyard.{group}")
+        infos = sorted(
+            (_info(group, point) for point in points), key=lambda one: (one.name, one.distribution)
+        )
+        self._found[group] = tuple(
+            one for one in infos if self._allows(group, one) and not self._is_off(one)
+        )
+        self._disabled[group] = tuple(one for one in infos if self._is_off(one))
 
     def find(self, group: str, name: str) -> PluginInfo:
         """The one plugin of that name.
@@ -98,7 +115,16 @@ class Catalogue:
             return True
         return bool({_plain(info.name), _plain(info.distribution)} & self._limit)
 
+    def _is_off(self, info: PluginInfo) -> bool:
+        named = {info.name, info.distribution, f"{info.group}:{info.name}"}
+        # core as a whole is no plugin; each of its own is
+        named.discard(OWN)
+        return bool({_plain(one) for one in named} & self._off)
+
     def _unknown(self, group: str, name: str) -> str:
+        if any(one.name == name for one in self.disabled(group)):
+            kind = group.removesuffix("s")
+            return f"{kind} {name!r} is switched off; try: batchyard plugins enable {name}"
         names = [one.name for one in self.installed(group)]
         close = difflib.get_close_matches(name, names, 1)
         known = f"installed: {', '.join(names)}" if names else "none is installed"

@@ -6,12 +6,14 @@ import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from functools import cache
+from types import MethodType
 from typing import Any
 
 import pluggy
 
 from batchyard.errors import PluginContractError
 from batchyard.hookspecs import (
+    PROJECT,
     EngineSpec,
     GateSpec,
     ListenerSpec,
@@ -21,7 +23,7 @@ from batchyard.hookspecs import (
 )
 from batchyard.registry._manager import Manager
 
-__all__ = ["SPECS", "implementations", "manager_for", "register"]
+__all__ = ["SPECS", "check_class", "hooks_of", "implementations", "manager_for", "register"]
 
 SPECS: dict[str, type] = {
     "engines": EngineSpec,
@@ -65,6 +67,41 @@ def implementations(plugin: object) -> dict[str, pluggy.HookImpl]:
     manager = Manager()
     manager.register(plugin)
     return _registered(manager, plugin)
+
+
+def hooks_of(plugin: object) -> tuple[str, ...]:
+    """The names of all that is marked as a hook's implementation; of a class, without making it."""
+    names = (name for name in dir(plugin) if not name.startswith("__"))
+    return tuple(name for name in names if _marked(plugin, name))
+
+
+def _marked(plugin: object, name: str) -> bool:
+    # without running what a property would
+    found = inspect.getattr_static(plugin, name, None)
+    return hasattr(found, f"{PROJECT}_impl")
+
+
+def check_class(group: str, name: str, plugin: object) -> None:
+    """Check the hooks of what an entry point names; a class is not made for it.
+
+    Raises :class:`PluginContractError`.
+    """
+    if not inspect.isclass(plugin):
+        _check_all(group, name, implementations(plugin))
+        return
+    # a class cannot be registered, and something with its functions can
+    _check_all(group, name, implementations(_Unmade(plugin)))
+
+
+class _Unmade:
+    """Has the hooks of a class, of which nothing is called."""
+
+    def __init__(self, plugin: type) -> None:
+        for hook in hooks_of(plugin):
+            found = inspect.getattr_static(plugin, hook)
+            function = getattr(found, "__func__", found)
+            is_static = isinstance(found, staticmethod)
+            setattr(self, hook, function if is_static else MethodType(function, self))
 
 
 def _registered(manager: pluggy.PluginManager, plugin: object) -> dict[str, pluggy.HookImpl]:

@@ -9,6 +9,7 @@ from stevedore.driver import DriverManager
 
 from batchyard.errors import PluginLoadError
 from batchyard.registry._catalogue import PluginInfo
+from batchyard.registry._contract import check_contract, wanted_core
 
 __all__ = ["load"]
 
@@ -31,12 +32,17 @@ class _Chosen(DriverManager[Any]):
 def load(info: PluginInfo) -> Any:
     """Import what the entry point names, and nothing else.
 
-    Raises :class:`PluginLoadError`, which names the distribution, whatever goes wrong.
+    Raises :class:`PluginLoadError`, which names the distribution, whatever goes wrong,
+    and :class:`PluginContractError` for one that is written for another contract.
     """
     try:
-        return _Chosen(EntryPoint(info.name, info.value, f"batchyard.{info.group}")).driver
+        loaded = _Chosen(EntryPoint(info.name, info.value, f"batchyard.{info.group}")).driver
     except (Exception, SystemExit) as error:
+        # what is written for another version often cannot be imported
+        asks = wanted_core(info.distribution)
         raise PluginLoadError(
             f"{info.group.removesuffix('s')} {info} cannot be loaded from {info.value}: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}{f'; {asks}' if asks else ''}"
         ) from error
+    check_contract(info, loaded)
+    return loaded

@@ -21,7 +21,7 @@ from batchyard.errors import (
 from batchyard.hookspecs import EngineContext
 from batchyard.registry._account import Account
 from batchyard.registry._catalogue import LIMIT, Catalogue, PluginInfo
-from batchyard.registry._checks import implementations, manager_for, register
+from batchyard.registry._checks import check_class, implementations, manager_for, register
 from batchyard.registry._engines import Engine
 from batchyard.registry._gates import Gate
 from batchyard.registry._listeners import Listener
@@ -66,12 +66,23 @@ class Registry:
         """What is installed, of ``providers``, ``listeners``, …  Imports none of it."""
         return self._catalogue.installed(group)
 
+    def disabled(self, group: str) -> tuple[PluginInfo, ...]:
+        """What is installed and switched off: it is never loaded."""
+        return self._catalogue.disabled(group)
+
     def load(self, group: str, name: str) -> Any:
         """The object that a plugin's entry point names, checked as far as it can be.
 
         Raises :class:`~batchyard.errors.PluginError`.
         """
         return load(self._catalogue.find(group, name))
+
+    def check_hooks(self, info: PluginInfo, loaded: Any) -> None:
+        """Check the hooks of what a plugin's entry point names, without making it.
+
+        Raises :class:`~batchyard.errors.PluginContractError`.
+        """
+        check_class(info.group, str(info), loaded)
 
     def provider(self, name: str) -> ProviderClass:
         """The provider's class, by its name or an alias."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 
 from batchyard.lines import ResultLine, ResultResponse, decode_result
 from batchyard.models import Limits, Usage
-from batchyard.registry import OPERATIONS, Registry
+from batchyard.registry import OPERATIONS, Registry, declared
 from batchyard.testing._scenario import Scenario
 from batchyard.testing._secrecy import check_text
 from batchyard.testing._subject import Subject, registry
@@ -30,6 +31,9 @@ print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdl
 if "batchyard.drivers" in sys.modules:
     print("batchyard.drivers")
 """
+
+CREDENTIAL = re.compile(r"(?:^|_)(?:key|secret|token|password|passphrase)$")
+"""Names of settings that hold a credential."""
 
 FALLBACK_ENDPOINT = "/v1/chat/completions"
 
@@ -74,6 +78,13 @@ class LoadingTests(Subject):
         cls = registry(self.provider).provider(self.provider)
         if account.provider != cls.name or not issubclass(cls.Settings, BaseModel):
             raise AssertionError(f"Settings of {cls.name} must be a pydantic model")
+
+    def test_it_says_which_contract_it_is_written_for(self) -> None:
+        if declared(registry(self.provider).provider(self.provider)) is None:
+            raise AssertionError(
+                f'{self.provider} lacks contract = ">=1.0,<2", so nobody will be told why it '
+                "does not fit a later batchyard"
+            )
 
     def test_an_empty_environment_offers_nothing_or_settings(self) -> None:
         cls: Any = registry(self.provider).provider(self.provider)
@@ -131,6 +142,17 @@ class LoadingTests(Subject):
         plan = self.plan(account, scenario)
         if inspect.iscoroutine(plan):
             plan.close()
+
+    def test_a_credential_is_a_secret(self) -> None:
+        """Whatever is called a key: what is no SecretStr is looked for nowhere."""
+        settings = self.made_settings()
+        plain = [
+            name
+            for name in type(settings).model_fields
+            if CREDENTIAL.search(name) and isinstance(getattr(settings, name), str)
+        ]
+        if plain:
+            raise AssertionError(f"{', '.join(plain)} of Settings must be SecretStr")
 
     def test_no_repr_shows_a_secret(self) -> None:
         settings, secrets = self.made_settings(), self.secrets()

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from batchyard.effects import Request, Source
 from batchyard.errors import BatchyardError, SourceError
-from batchyard.models import FileUpload
+from batchyard.models import FileUpload, Ref
 from batchyard.testing._faults import GARBLED, Injection, fault, injections
 from batchyard.testing._replay import Player
 from batchyard.testing._scenario import Scenario
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     import pytest
 
 __all__ = ["ReplayTests"]
+
+
+HOSTILE = Ref("x/../../evil?evil=1#evil")
+"""What somebody may give for an id."""
 
 
 class ReplayTests(Subject):
@@ -53,6 +58,8 @@ class ReplayTests(Subject):
             return
         if scenario.operation == "check_account" and _warns(ending):
             return
+        if scenario.operation == "check_account" and _is_down(injection):
+            raise AssertionError(f"the service is down, and all that was found is {ending!r}")
         scenario.check(ending)
 
     def _check_secrecy(self, ending: object, caplog: pytest.LogCaptureFixture) -> None:
@@ -106,6 +113,20 @@ class ReplayTests(Subject):
         if not changing or changing[-1] is None:
             raise AssertionError("a scenario of create_batch must create: it has only GETs")
         return Injection(ambiguity, changing[-1], for_ever=for_ever)
+
+    def test_an_id_from_outside_stays_within_its_part_of_the_url(self, scenario: Scenario) -> None:
+        """Ids come from users: none may lead to another address of the service."""
+        refs = {name: HOSTILE for name, one in scenario.arguments.items() if isinstance(one, Ref)}
+        if not refs:
+            return
+        script = Script((), [*scenario.exchanges, *scenario.also])
+        script.disturb()
+        player = Player(script)
+        self.ending(player, self.plan(self.account(), scenario, **refs))
+        for turn in script.turns:
+            url = urlsplit(turn.request.url)
+            if "/../" in url.path or "evil=1" in url.query or url.fragment:
+                raise AssertionError(f"the id {HOSTILE.id!r} led to {turn.request.url}: quote it")
 
     def test_how_a_stream_is_cut_makes_no_difference(self, stream: Scenario, piece: int) -> None:
         player = Player(Script(stream.exchanges, stream.also), piece=piece)
@@ -175,6 +196,11 @@ def _must_notice(scenario: Scenario, injection: Injection) -> bool:
     last = injection.at == len(scenario.exchanges) - 1
     content = scenario.operation == "file_content" and last and injection.fault in GARBLED
     return happens.noticed and not content
+
+
+def _is_down(injection: Injection) -> bool:
+    """Whether nobody could use the account now."""
+    return injection.for_ever and injection.fault in {"refused", "timeout", "401", "503"}
 
 
 def _warns(findings: object) -> bool:

@@ -71,6 +71,10 @@ class Script:
         self.turns.append(turn)
         return turn
 
+    def disturb(self) -> None:
+        """From now on, answer what nobody scripted."""
+        self._disturbed = True
+
     def finish(self) -> None:
         """Refuse an end before the script's own."""
         if self._next < len(self._exchanges):

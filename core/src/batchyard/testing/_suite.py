@@ -10,7 +10,9 @@ import pytest
 from batchyard.models import FileUpload
 from batchyard.testing._driver_tests import DriverTests
 from batchyard.testing._faults import AMBIGUOUS, FAULTS, fault, injections
+from batchyard.testing._golden_tests import GoldenTests
 from batchyard.testing._loading_tests import LoadingTests
+from batchyard.testing._plugin_tests import check_overrides
 from batchyard.testing._replay_tests import ReplayTests
 from batchyard.testing._scenario import Scenario
 
@@ -23,7 +25,7 @@ PIECES = (1, 7, 1 << 30)
 """Bytes in a piece of a stream: the worst cut, one that meets no boundary, and none."""
 
 
-class ProviderSuite(LoadingTests, ReplayTests, DriverTests):
+class ProviderSuite(LoadingTests, ReplayTests, GoldenTests, DriverTests):
     """What every provider must do.  Inherit it as ``Test…``, and say what is tested.
 
     A test may be overridden only to be marked as one that is expected to fail,
@@ -44,6 +46,7 @@ class ProviderSuite(LoadingTests, ReplayTests, DriverTests):
         """What each argument of a test ranges over."""
         return {
             "scenario": _titled(self.scenarios),
+            "golden": [pytest.param(one, id=one.name) for one in self.goldens],
             "stream": _titled(self._of("file_content")),
             "piece": [pytest.param(size, id=f"pieces-of-{size}") for size in PIECES],
             "upload": _titled(
@@ -78,25 +81,8 @@ class ProviderSuite(LoadingTests, ReplayTests, DriverTests):
         return [name for name in AMBIGUOUS if all(fault(name).fits(one) for one in replies)]
 
     def test_no_test_is_overridden_but_as_an_expected_failure(self) -> None:
-        own = [cls for cls in type(self).__mro__ if not issubclass(ProviderSuite, cls)]
-        overridden = {
-            f"{cls.__name__}.{name}"
-            for cls in own
-            for name, value in vars(cls).items()
-            if hasattr(ProviderSuite, name) and name.startswith(("test_", "pytest_", "_"))
-            if not (name.startswith("__") or _expected_to_fail(value))
-        }
-        if overridden:
-            raise AssertionError(
-                f"{', '.join(sorted(overridden))}: override a test of the suite only with "
-                "pytest.mark.xfail and a reason"
-            )
+        check_overrides(type(self), ProviderSuite)
 
 
 def _titled(scenarios: Sequence[Scenario]) -> list[Any]:
     return [pytest.param(one, id=one.title) for one in scenarios]
-
-
-def _expected_to_fail(test: Any) -> bool:
-    marks = getattr(test, "pytestmark", [])
-    return any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks)

@@ -45,6 +45,7 @@ class OpenAI:
     """OpenAI, or any service with its API behind ``base_url``."""
 
     name: ClassVar[str] = "openai"
+    contract: ClassVar[str] = ">=1.0,<2"
     aliases: ClassVar[tuple[str, ...]] = ()
     Settings = OpenAISettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 from batchyard.ledger.settlement._task import JobFiles, SettleTask
 from batchyard.lines import (
     MAX_RESULT_LINE,
+    NEVER_RUN,
     NO_RESULT,
     LineIndex,
     ResultError,
@@ -23,25 +24,6 @@ from batchyard.lines import (
 from batchyard.models import BatchError, Outcome
 
 __all__ = ["Absences"]
-
-_NEVER_RUN: Mapping[str, tuple[Outcome, ResultError]] = {
-    "expired": (
-        "expired",
-        ResultError(
-            "batch_expired",
-            "This request could not be executed before the completion window expired.",
-            0,
-        ),
-    ),
-    "cancelled": (
-        "cancelled",
-        ResultError(
-            "batch_cancelled",
-            "This request was not executed because the batch was cancelled.",
-            0,
-        ),
-    ),
-}
 
 _LIKELIEST = {"completed": 0, "expired": 1, "failed": 2, "cancelled": 3}
 """Of several jobs that had the line, the one that may still have run it says what became of it."""
@@ -77,7 +59,7 @@ class _Carrier:
         status = self._job.outcome_of_absent
         if status == "failed":
             return "error", refusal_of(self._refused.get(custom_id), self._job.errors)
-        return _NEVER_RUN.get(status, ("missing", NO_RESULT))
+        return NEVER_RUN.get(status, ("missing", NO_RESULT))
 
 
 def _refused_lines(job: JobFiles, path: Path) -> Iterator[tuple[str, BatchError]]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Unpack
 
 from starlette.routing import BaseRoute
 
-from batchyard.emulators import EmulatorOptions, Quirk
+from batchyard.emulators import EmulatorOptions, Quirk, Trial
 from batchyard.emulators.openai_wire import Dialect, FileShelf, OpenAIWireEmulator
 from batchyard_azure.emulator._blob_routes import BlobRoutes
 from batchyard_azure.emulator._containers import Containers
@@ -42,6 +42,11 @@ class AzureEmulator(OpenAIWireEmulator):
 
     name: ClassVar[str] = "azure"
     dialect = AzureDialect
+    trial: ClassVar[Trial] = Trial(
+        model="gpt-4.1-mini",
+        bad={"temperature": 9},
+        create="POST /openai/v1/batches",
+    )
     known_quirks: ClassVar[tuple[Quirk, ...]] = (
         *OpenAIWireEmulator.known_quirks,
         *AZURE_QUIRKS,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from batchyard.emulators import Emulator, EmulatorOptions, Quirk
+from batchyard.emulators import Emulator, EmulatorOptions, Quirk, Trial
 from batchyard_vertex.emulator._access import Access
 from batchyard_vertex.emulator._bucket_routes import BucketRoutes
 from batchyard_vertex.emulator._errors import ApiError, envelope
@@ -47,6 +47,13 @@ class VertexEmulator(Emulator):
 
     name: ClassVar[str] = "vertex"
     known_quirks: ClassVar[tuple[Quirk, ...]] = QUIRKS
+    trial: ClassVar[Trial] = Trial(
+        model=MODEL,
+        bad={"temperature": 9},
+        create="POST /v1/projects/*/locations/*/batchPredictionJobs",
+        expiry={"quirks": ["queue-full"]},
+        window=72 * 3600.0,
+    )
 
     def __init__(
         self,
