@@ -30,14 +30,12 @@ AT_ONCE = 100
 PATIENCE = 12
 """Attempts, over most of an hour, after which a file is left to the provider's own expiry."""
 
-<<<<<<< HEAD
 ABANDONED = 30 * 86_400.0
 """Seconds after which nobody is likely to come who has an account that nobody here has: a file is
 left there for good, and its batch can be forgotten."""
-=======
+
 AFTER_A_LOOK = 600.0
 """Seconds after a look for late lines, which may take as long."""
->>>>>>> vertex
 
 OURS = "batchyard-"
 """What the markers of jobs begin with whose file a ledger has uploaded."""
@@ -103,18 +101,11 @@ async def _tidy_account(parts: Parts, account: str) -> int:
         due = [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
     for done, job in enumerate(due):
         try:
-<<<<<<< HEAD
-            await _delete(served, job)
-=======
-            waits_until = await _waits_until(parts, job)
+            waits_until = await _waits_until(parts, served, job)
             if waits_until is not None:
                 await _note(parts, job, next_at=waits_until)
                 continue
-            await _delete(parts, job)
-        except ConfigError as error:
-            log.info("the files of account %s are deleted elsewhere: %s", account, error)
-            return done
->>>>>>> vertex
+            await _delete(served, job)
         except BatchyardError as error:
             await _later(parts, job, error)
             if error.retryable:
@@ -128,7 +119,6 @@ async def _tidy_account(parts: Parts, account: str) -> int:
     return len(due)
 
 
-<<<<<<< HEAD
 async def _abandon(parts: Parts, account: str) -> None:
     mine = (jobs.c.state == "ended", jobs.c.account == account)
     overdue = jobs.c.next_at <= parts.now() - ABANDONED
@@ -142,16 +132,9 @@ async def _abandon(parts: Parts, account: str) -> None:
         )
 
 
-async def _delete(served: Served, job: JobRecord) -> None:
-    ref = Ref(job.provider_file_id or "", job.provider_file_state)
-    try:
-        await served.run(served.account.delete_file(served.call(job.id, batch=job.batch_id), ref))
-    except NotFoundError:
-        return  # by whomever: it is gone
-=======
-async def _waits_until(parts: Parts, job: JobRecord) -> float | None:
+async def _waits_until(parts: Parts, served: Served, job: JobRecord) -> float | None:
     """When to come again, where lines may yet come late: from what would be deleted."""
-    if not parts.accounts.get(job.account).account.supports("delete_batch"):
+    if not served.account.supports("delete_batch"):
         return None
     query = select(batches.c.next_at).where(batches.c.id == job.batch_id)
     async with parts.db.reading() as connection:
@@ -159,9 +142,8 @@ async def _waits_until(parts: Parts, job: JobRecord) -> float | None:
     return None if looks_at is None else max(looks_at, parts.now()) + AFTER_A_LOOK
 
 
-async def _delete(parts: Parts, job: JobRecord) -> None:
-    served = parts.accounts.get(job.account)
-    call, account = served.call(job.id), served.account
+async def _delete(served: Served, job: JobRecord) -> None:
+    call, account = served.call(job.id, batch=job.batch_id), served.account
     # by whomever: what is not found is gone
     with suppress(NotFoundError):
         file = Ref(job.provider_file_id or "", job.provider_file_state)
@@ -170,7 +152,6 @@ async def _delete(parts: Parts, job: JobRecord) -> None:
         with suppress(NotFoundError):
             batch = Ref(job.provider_batch_id, job.provider_state)
             await served.run(account.delete_batch(call, batch))
->>>>>>> vertex
 
 
 async def _later(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
