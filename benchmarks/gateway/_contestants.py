@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ KEY = "sk-benchmark-0123456789abcdef"
 PATIENCE = 120.0
 
 
-class Contestant:
+class Contestant(ABC):
     """A server.  ``batch`` and ``file`` are what it is asked for."""
 
     name: ClassVar[str]
@@ -40,8 +41,9 @@ class Contestant:
     def available(cls) -> bool:
         return True
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
-        raise NotImplementedError
+        """What starts it."""
 
     def environment(self) -> Mapping[str, str]:
         return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": self.upstream}
