@@ -48,7 +48,7 @@ class Contestant(ABC):
     def environment(self) -> Mapping[str, str]:
         return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": self.upstream}
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
         """What has to be there before it is asked."""
 
     @contextmanager
@@ -111,7 +111,7 @@ class Batchyard(Contestant):
         own = str(Path(sys.executable).with_name("batchyard"))
         return (own, "serve", "--port", str(self.port), "--ledger", "ledger.db")
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
         line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions"}
         body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello!"}]}
         form = (
