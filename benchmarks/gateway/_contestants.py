@@ -111,7 +111,7 @@ class Batchyard(Contestant):
         own = str(Path(sys.executable).with_name("batchyard"))
         return (own, "serve", "--port", str(self.port), "--ledger", "ledger.db")
 
-    def prepare(self) -> None:  # noqa: B027 - most need nothing
+    def prepare(self) -> None:
         line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions"}
         body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello!"}]}
         form = (
