@@ -22,13 +22,11 @@ FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "OP
 
 
 def build_wheel(source: Path, into: Path) -> Path:
-    """Build the project in `source`; nothing is written there."""
+    """Build the project in `source` by the hook that every front end calls."""
     into.mkdir(parents=True, exist_ok=True)
-    before = set(into.glob("*.whl"))
-    command = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(into), str(source)]
-    run(sys.executable, *command, check=True)
-    (wheel,) = set(into.glob("*.whl")) - before
-    return wheel
+    hook = f"import hatchling.build as hooks; print(hooks.build_wheel({str(into)!r}))"
+    done = run(sys.executable, "-c", hook, check=True, cwd=source)
+    return into / done.stdout.splitlines()[-1]
 
 
 def run(
