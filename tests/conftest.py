@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,9 @@ settings.load_profile("suite")
 # the suite starts hundreds of interpreters: each would compile all of us again
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# a suite in the background is started with Ctrl-C ignored, and so would be what it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # the accounts of whoever runs the suite are none of its business
 os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")
