@@ -90,6 +90,7 @@ KNOWN = BATCH.model_copy(
         "provider_state": STATE,
     }
 )
+WAITS = {"requests": 1, "endpoint": CHAT, "ids": {}, "losses": {"fields": []}}
 FILE = FileObject(
     id="file-5c1e",
     filename="in.jsonl",
@@ -97,11 +98,11 @@ FILE = FileObject(
     created_at=NOW,
     purpose="batch",
     status="processed",
-    provider_state={"requests": 1, "endpoint": CHAT, "ids": {}, "losses": {"fields": []}},
+    provider_state=WAITS,
 )
 STORED = FILE.model_copy(update={"id": "file-7", "created_at": BORN})
 NEWEST = STORED.model_copy(
-    update={"id": "file-8", "provider_state": {**FILE.provider_state, "endpoint": MESSAGES}}
+    update={"id": "file-8", "provider_state": {**WAITS, "endpoint": MESSAGES}}
 )
 FILES = Page[FileObject](data=[NEWEST], has_more=True)
 

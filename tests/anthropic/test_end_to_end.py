@@ -76,7 +76,7 @@ def test_a_model_without_a_price_is_unpriced_and_says_so(tmp_path: Path, model: 
     assert item.reason
 
 
-def test_native_lines_pass_through_and_their_answers_come_back_as_messages(tmp_path: Path) -> None:
+def test_native_lines_pass_through_and_their_answers_come_back_as_messages() -> None:
     messages = "/v1/messages"
     line = {
         "custom_id": "größe/1",

@@ -38,9 +38,7 @@ def request(custom_id: str, **params: Any) -> Request:
     return {"custom_id": custom_id, "params": {**given, **params}}  # type: ignore[typeddict-item]
 
 
-def test_it_creates_follows_and_reads_a_batch(
-    place: Emulated, client: anthropic.Anthropic
-) -> None:
+def test_it_creates_follows_and_reads_a_batch(place: Emulated, client: anthropic.Anthropic) -> None:
     batches = client.messages.batches
     made = batches.create(requests=[request("0"), request("1", max_tokens=10**6)])
     assert (made.processing_status, made.request_counts.processing) == ("in_progress", 2)

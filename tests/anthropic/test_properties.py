@@ -51,7 +51,11 @@ def tool_turns(draw: st.DrawFn) -> list[dict[str, Any]]:
         for name in names
     ]
     results = [
-        {"role": "tool", "tool_call_id": f"call_{name}", "content": draw(st.one_of(TEXT, st.just("")))}
+        {
+            "role": "tool",
+            "tool_call_id": f"call_{name}",
+            "content": draw(st.one_of(TEXT, st.just(""))),
+        }
         for name in names
     ]
     said = draw(st.none() | TEXT)

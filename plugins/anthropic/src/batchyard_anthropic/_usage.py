@@ -79,7 +79,10 @@ def _own(usage: Mapping[str, Any]) -> Usage | None:
 def _counts(*found: Any) -> Usage | None:
     """In the order of the fields; ``None`` if one is no count."""
     whole = [_whole(value) for value in found]
-    return None if None in whole else Usage(*(one or 0 for one in whole))
+    if None in whole:
+        return None
+    given, made, cached, written, thought = (one or 0 for one in whole)
+    return Usage(given, made, cached, written, thought)
 
 
 def _whole(value: Any, most: int = 2**62) -> int | None:
