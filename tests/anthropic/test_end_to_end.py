@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from batchyard.lines import decode_result
 from batchyard.testing import Emulated, EndToEndSuite, ManualClock
+from batchyard_anthropic._lines import result_line
+from batchyard_anthropic._usage import read_usage
+from tests.anthropic.goldens import message
 from tests.anthropic.lines import CHAT, chat_line, jsonl
 from tests.ledger.conftest import sqlite_template
 
@@ -99,3 +104,23 @@ def test_native_lines_pass_through_and_their_answers_come_back_as_messages() -> 
     assert found["response"]["body"]["content"][0]["text"].startswith("You said")
     assert result.usage is not None
     assert result.usage.input_tokens == 5
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cache_creation": {"ephemeral_1h_input_tokens": 5}},
+        {"server_tool_use": {"web_search_requests": 1}},
+        {"inference_geo": "us"},
+        {"speed": "fast"},
+    ],
+)
+def test_what_costs_more_than_its_tokens_say_has_no_price(more: dict[str, Any]) -> None:
+    answer = message(usage={**message()["usage"], **more})
+    for endpoint in (CHAT, "/v1/messages"):
+        line = decode_result(
+            result_line("a", {"type": "succeeded", "message": answer}, endpoint, 0)
+        )
+        usage = read_usage(line)
+        assert usage.input_tokens == 20
+        assert usage.model == "claude-haiku-4-5-20251001+"
