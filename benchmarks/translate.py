@@ -1,6 +1,6 @@
 """OpenAI's lines to Vertex AI's and back, beside LiteLLM and a bare loop: MB/s of CPU, and memory.
 
-    python benchmarks/translate.py [--megabytes 50] [--rounds 3] [--with-litellm]
+    python benchmarks/translate.py [--megabytes 20] [--rounds 3] [--with-litellm]
 
 Method: files with lines of 0.5, 1 and 4 KB, read from the page cache: requests
 for chat completions on the way in, and on the way out rows of which half is the
@@ -9,7 +9,9 @@ process that goes through 1 MB to warm up, then through the file once; CPU time
 is user and system time of that pass, and MB/s are of what it reads; the memory
 is the process's peak resident size (``ru_maxrss``), interpreter and all.  The
 contestants take turns, so that a busy machine slows all of them; of the rounds
-the fastest is shown, and the largest peak.  LiteLLM goes through fewer lines.
+the fastest is shown, and the largest peak.  LiteLLM, which takes longer to load
+than to go through its files, has one process a round for all three, of fewer
+lines, so its peak is that of all so far.  Each round says how long it took.
 
 ``msgspec`` decodes each line and encodes it again: it translates nothing.  ``in``
 is all that an upload does: ids, duplicates, digests, the rules of the importer,
@@ -213,7 +215,7 @@ CONTESTANTS: dict[str, dict[str, Callable[[], Run]]] = {
     "out": {"msgspec": bare, "batchyard": ours_out, "litellm": litellm_out},
 }
 SLOW = "litellm"
-FEWER = 5
+FEWER = 20
 """The slow go through a file so many times smaller."""
 
 
@@ -222,24 +224,27 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(way: str, name: str, path: Path, warm: Path) -> None:
-    """The measuring process: prints CPU seconds, and its peak of memory in MB."""
+def measure(way: str, name: str, paths: list[str]) -> None:
+    """The measuring process: of each file, CPU seconds and its peak of memory in MB so far."""
     run = CONTESTANTS[way][name]()
+    warm, *files = map(Path, paths)
     run(warm)
-    began = cpu()
-    run(path)
-    # Linux counts in KiB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
-    print(cpu() - began, peak)
+    for path in files:
+        began = cpu()
+        run(path)
+        # Linux counts in KiB
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
+        print("measured", cpu() - began, peak)
 
 
-def measured(python: str, way: str, name: str, paths: tuple[Path, Path]) -> tuple[float, float]:
+def measured(python: str, way: str, name: str, paths: list[Path]) -> list[tuple[float, float]]:
+    """Of the first file nothing: it is there to warm up."""
     command = [python, __file__, "--measure", way, name, *map(str, paths)]
     # without which it asks the network for prices, again and again
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    output = done.stdout.split()
-    return float(output[-2]), float(output[-1])
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("measured ")]
+    return [(float(seconds), float(peak)) for _, seconds, peak in lines]
 
 
 def pythons(*, litellm: bool) -> dict[str, str]:
@@ -253,49 +258,77 @@ def pythons(*, litellm: bool) -> dict[str, str]:
     return names
 
 
-def compare(folder: Path, way: str, size: int, length: int, rounds: int) -> Callable[..., None]:
-    files = {name: folder / name for name in ("whole", "some", "warm")}
-    for name, bytes_ in (("whole", length), ("some", length // FEWER), ("warm", MEGABYTE)):
-        write(files[name], size, bytes_, rows=way == "out")
+class Race:
+    """One way, by all contestants, at all sizes of lines."""
 
-    def run(names: dict[str, str]) -> None:
-        speeds: dict[str, list[float]] = {name: [] for name in names}
-        peaks = dict.fromkeys(names, 0.0)
-        for _ in range(rounds):
-            for name, python in names.items():
-                path = files["some" if name == SLOW else "whole"]
-                seconds, peak = measured(python, way, name, (path, files["warm"]))
-                speeds[name].append(path.stat().st_size / MEGABYTE / seconds)
-                peaks[name] = max(peaks[name], peak)
-        best = max(speeds["batchyard"])
-        for name, found in speeds.items():
-            print(
-                f"{way:<4}{size:>6} {name:<12} {max(found):>9.1f} {best / max(found):>14.2f} "
-                f"{peaks[name]:>10.0f}",
-                flush=True,
+    def __init__(self, folder: Path, way: str, length: int) -> None:
+        self._folder = folder
+        self._way = way
+        self._warm = {"": folder / "warm", SLOW: folder / f"warm-{SLOW}"}
+        for who, path in self._warm.items():
+            write(path, SIZES[1], MEGABYTE // (FEWER if who else 1), rows=way == "out")
+        for size in SIZES:
+            write(self._file(size), size, length, rows=way == "out")
+            write(self._file(size, SLOW), size, length // FEWER, rows=way == "out")
+        self.speeds: dict[tuple[str, int], list[float]] = {}
+        self.peaks: dict[tuple[str, int], float] = {}
+
+    def _file(self, size: int, who: str = "") -> Path:
+        return self._folder / f"{who}{size}"
+
+    def round(self, names: dict[str, str]) -> None:
+        for name, python in names.items():
+            if name == SLOW:
+                # which takes longer to load than to go through its files
+                self._run(name, python, list(SIZES))
+                continue
+            for size in SIZES:
+                self._run(name, python, [size])
+
+    def _run(self, name: str, python: str, sizes: list[int]) -> None:
+        who = SLOW if name == SLOW else ""
+        files = [self._file(size, who) for size in sizes]
+        found = measured(python, self._way, name, [self._warm[who], *files])
+        for size, path, (seconds, peak) in zip(sizes, files, found, strict=True):
+            self.speeds.setdefault((name, size), []).append(
+                path.stat().st_size / MEGABYTE / seconds
             )
+            self.peaks[name, size] = max(self.peaks.get((name, size), 0.0), peak)
 
-    return run
+    def show(self, names: dict[str, str]) -> None:
+        for size in SIZES:
+            best = max(self.speeds["batchyard", size])
+            for name in names:
+                speed = max(self.speeds[name, size])
+                print(
+                    f"{self._way:<4}{size:>6} {name:<12} {speed:>9.1f} {best / speed:>14.2f} "
+                    f"{self.peaks[name, size]:>10.0f}",
+                    flush=True,
+                )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=50)
+    parser.add_argument("--megabytes", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--with-litellm", action="store_true")
-    parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
-        way, name, path, warm = arguments.measure
-        return measure(way, name, Path(path), Path(warm))
+        way, name, *paths = arguments.measure
+        return measure(way, name, paths)
     began = time.perf_counter()
     names = pythons(litellm=arguments.with_litellm)
     length = arguments.megabytes * MEGABYTE
     print(f"{'':<4}{'line':>6} {'':<12} {'MB/s CPU':>9} {'batchyard is x':>14} {'peak, MB':>10}")
     for way in CONTESTANTS:
-        for size in SIZES:
-            with tempfile.TemporaryDirectory(prefix="batchyard-") as folder:
-                compare(Path(folder), way, size, length, arguments.rounds)(names)
+        with tempfile.TemporaryDirectory(prefix="batchyard-") as folder:
+            race = Race(Path(folder), way, length)
+            for number in range(arguments.rounds):
+                race.round(names)
+                told = f"{way}: {number + 1} of {arguments.rounds} rounds"
+                print(f"{told}, {time.perf_counter() - began:.0f} s", file=sys.stderr)
+            race.show(names)
     print(f"{arguments.rounds} rounds in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return None
 

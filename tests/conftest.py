@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.authorities import trust_one
+
 # a busy machine is no failure
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
@@ -29,6 +31,8 @@ _DATA = tempfile.mkdtemp(prefix="batchyard-tests-")
 atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
 os.environ["XDG_DATA_HOME"] = _DATA
 
+trust_one(Path(_DATA))
+
 LONGEST = (
     "packaging/test_clean_environments.py",
     "ledger/chaos/test_chaos.py",
@@ -36,6 +40,7 @@ LONGEST = (
     "lines/test_hostile.py",
     "vertex/test_conformance.py",
     "docs/test_examples.py",
+    "sinks/test_every_sink.py",
 )
 """Begun before all others: one that began last would keep the other process waiting."""
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ KEY = "sk-benchmark-0123456789abcdef"
 PATIENCE = 120.0
 
 
-class Contestant:
+class Contestant(ABC):
     """A server.  ``batch`` and ``file`` are what it is asked for."""
 
     name: ClassVar[str]
@@ -40,13 +41,14 @@ class Contestant:
     def available(cls) -> bool:
         return True
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
-        raise NotImplementedError
+        """What starts it."""
 
     def environment(self) -> Mapping[str, str]:
         return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": self.upstream}
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
         """What has to be there before it is asked."""
 
     @contextmanager

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,25 @@ __all__ = ["sqlite_template"]
 
 # who has no ledger is told of a full queue, and nothing is sent again
 DIRECT_QUIRKS = (ALL_QUIRKS, "queue-full=0")
+
+
+USUAL = ({"colour": "sync", "quirks": DIRECT_QUIRKS}, {"colour": "async", "quirks": ()})
+"""In `make test` each colour and each service are there once: neither changes the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        given = getattr(item, "callspec", None)
+        here = item.path.parent == Path(__file__).parent
+        if given is None or not here or getattr(item, "cls", None) is not None:
+            continue
+        chosen = {name: given.params.get(name) for name in ("colour", "quirks")}
+        if (
+            None not in chosen.values()
+            and chosen not in USUAL
+            and getattr(item, "cls", None) is None
+        ):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -76,6 +76,7 @@ def rig(served: Rig) -> Iterator[Rig]:
     served.emulator.requests.clear()
     yield served
     served.emulator.faults.clear()
+    served.emulator.quirks.disable("decoded-blob-urls")
 
 
 @pytest.mark.parametrize("tokens", [False, True], ids=["sas", "tokens"])
@@ -117,6 +118,31 @@ def test_a_clean_run_names_an_error_blob_that_was_never_written_and_it_is_empty(
             await client.files.content(f"{rig.container}/batchyard/inputs/none.jsonl").read()
 
     rig.run(body)
+
+
+@pytest.mark.parametrize("echo", ["as it was sent", "decoded"])
+def test_blobs_below_a_prefix_that_urls_encode_are_ours_however_a_batch_says_them(
+    rig: Rig, echo: str
+) -> None:
+    if echo == "decoded":
+        rig.emulator.quirks.enable("decoded-blob-urls")
+    lines = chat_lines(2) + chat_lines(1, prefix="no", messages=FLAGGED)
+
+    async def body(client: Any) -> None:
+        file = await client.files.create(lines)
+        assert file.id.startswith(f"{rig.container}/our%20batches%20%28%C3%BC%29/inputs/")
+        batch = await client.batches.wait(await client.batches.create(file, CHAT))
+        assert batch.input_file_id == file.id
+        items = await settled(client.batches.results(batch))
+        assert [one.outcome for one in items] == ["ok", "ok", "blocked"]
+        assert (await client.files.retrieve(file.id.replace("%20", " "))).id == file.id
+        assert (await client.files.delete(file)).deleted
+        # an input that is gone is no result that was never written
+        for one in (file.id, file.id.replace("%20", " ")):
+            with pytest.raises(NotFoundError, match="BlobNotFound"):
+                await client.files.content(one).read()
+
+    rig.run(body, prefix="our batches (ü)")
 
 
 def test_a_large_file_goes_up_in_blocks_and_comes_down_from_where_it_broke_off(
@@ -175,6 +201,8 @@ def test_metadata_and_keys_have_no_place_but_are_sent_where_that_is_asked_for(ri
         "{container}/../../other/a.jsonl",
         "{container}/%2e%2e/a.jsonl",
         "{container}/a.jsonl?comp=list",
+        "{container}/a.jsonl#b",
+        "https://[/a.jsonl",
     ],
 )
 def test_no_other_place_than_the_storage_account_gets_its_credentials(

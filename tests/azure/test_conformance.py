@@ -1,4 +1,4 @@
-"""The conformance suite, for each API."""
+"""The conformance suite, for each API, and for blobs in place of files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batchyard.testing import ProviderSuite
+from tests.azure.blob_scenarios import STORAGE, blob_scenarios
 from tests.azure.scenarios import DATED, V1, scenarios
 from tests.providers.goldens import openai_goldens
 
@@ -37,6 +38,14 @@ class TestV1(ProviderSuite):
 
     def settings_for(self, url: str) -> Mapping[str, Any]:
         return {"base_url": url}
+
+
+class TestBlobs(ProviderSuite):
+    """Without the drivers: ids are URLs, which are not those of a server of the suite's own."""
+
+    provider = "azure"
+    settings = {**SETTINGS, "storage": STORAGE}  # noqa: RUF012 - a ClassVar of the suite
+    scenarios = blob_scenarios()
 
 
 @pytest.mark.slow

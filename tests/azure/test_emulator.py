@@ -113,6 +113,19 @@ def test_refusals_have_the_services_envelopes(rig: Rig) -> None:
     assert (version.status_code, version.json()["error"]["code"]) == (400, "invalidPayload")
 
 
+@pytest.mark.parametrize("part", [b"", b"Content-Type: \r\n"])
+def test_a_file_without_a_type_in_its_form_is_refused(rig: Rig, part: bytes) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    form += b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n'
+    reply = rig.http.post(
+        "/files",
+        content=form + part + b"\r\n{}\r\n--b--\r\n",
+        headers={"content-type": "multipart/form-data; boundary=b"},
+    )
+    assert reply.status_code == 400
+    assert "no or an empty content type" in reply.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -196,6 +196,21 @@ def test_what_is_no_container_is_refused_with_a_hint(container: str, hint: str) 
         settings(storage={"container": container, "sas": "sig=x"})
 
 
+def test_blobs_need_an_api_that_has_them() -> None:
+    storage = {"container": "https://a.blob.core.windows.net/c", "sas": "sig=x"}
+    for version in (None, "v1", "2025-04-01-preview"):
+        assert settings(storage=storage, api_version=version).storage is not None
+    with pytest.raises(ConfigError, match="storage needs the v1 API"):
+        settings(storage=storage, api_version="2024-10-21")
+
+
+@pytest.mark.parametrize("prefix", ["a%20b", "a?b", "a#b", "a\\b", "../a", "a/./b"])
+def test_a_prefix_that_a_url_would_not_give_back_is_refused(prefix: str) -> None:
+    container = "https://a.blob.core.windows.net/c"
+    with pytest.raises(ConfigError, match="prefix"):
+        settings(storage={"container": container, "sas": "sig=x", "prefix": prefix})
+
+
 PLACE = {"AZURE_OPENAI_ENDPOINT": ENDPOINT}
 APPLICATION = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c"}
 

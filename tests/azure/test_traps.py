@@ -14,7 +14,8 @@ from batchyard import AsyncClient
 from batchyard.client import Polling
 from batchyard.emulators import Fault, Status
 from batchyard.errors import BadRequestError, InputError, QuotaExceededError
-from batchyard.models import Batch, Limits
+from batchyard.models import Batch, Limits, Usage
+from batchyard.prices import PriceSources, UsageRow, price_usage
 from batchyard.registry import Registry
 from batchyard.testing import ManualClock
 from batchyard_azure._batches import presented
@@ -58,7 +59,8 @@ def rig(served: Rig) -> Iterator[Rig]:
         served.emulator.quirks.disable(quirk)
     for quirk in ("lists-without-ids", "value-lists", "failed-with-stamps", "no-expiry-shown"):
         served.emulator.quirks.disable(quirk)
-    served.emulator.quirks.disable("string-line-numbers")
+    for quirk in ("string-line-numbers", "no-batch-sku"):
+        served.emulator.quirks.disable(quirk)
 
 
 async def run(client: Any, lines: bytes, **options: Any) -> Any:
@@ -89,6 +91,36 @@ def test_trap_model_must_be_the_name_of_a_deployment_the_same_on_every_line(rig:
     rig.run(body)
 
 
+def test_trap_a_deployment_of_another_sku_fails_the_batch_with_the_reason(rig: Rig) -> None:
+    rig.emulator.quirks.enable("no-batch-sku")
+
+    async def body(client: Any) -> None:
+        batch = await run(client, chat_lines(1))
+        assert (batch.status, batch.errors.data[0].code) == ("failed", "invalid_request")
+        assert "SKU takes no batches" in batch.errors.data[0].message
+
+    rig.run(body)
+
+
+def test_trap_a_model_that_is_not_in_batch_yet_is_refused_by_name_and_never_priced_as_another(
+    rig: Rig,
+) -> None:
+    new = {"gpt-5.4-pro": {"name": "pro-batch", "base_model": "gpt-5.4-pro"}}
+
+    async def body(client: Any) -> None:
+        batch = await run(client, chat_lines(1, model="gpt-5.4-pro"))
+        assert batch.errors.data[0].code == "model_not_found"
+        assert "'pro-batch'" in batch.errors.data[0].message
+
+    rig.run(body, deployments=new)
+    registry = Registry({})
+    own = {"api_key": KEY, "base_url": rig.url, "deployments": new}
+    account = registry.account("azure", own)
+    rows = [UsageRow("gpt-5.4-pro-2026-03-05", "pro-batch", 0, 0, 1, 0, Usage(10, 10))]
+    priced = price_usage(rows, PriceSources.load(registry), account, 1_790_000_000.0)
+    assert (priced.state, priced.cost) == ("unpriced", None)
+
+
 @pytest.mark.parametrize("version", [None, "v1", "preview", DATED, PREVIEW])
 @pytest.mark.parametrize("url", [CHAT, "/chat/completions"])
 def test_trap_url_and_endpoint_are_those_of_the_flavour_whatever_lines_say(
@@ -115,6 +147,7 @@ def test_trap_url_and_endpoint_are_those_of_the_flavour_whatever_lines_say(
 def test_trap_a_day_is_a_goal_and_late_batches_are_waited_for() -> None:
     clock = ManualClock()
     emulator = AzureEmulator(clock=clock, keys=[KEY], deployments=DEPLOYMENTS, time_scale=5000)
+    emulator._shelf._processing = 1.0  # the batch is late, not its file
     with closing(emulator), emulator.serve() as server:
 
         async def body(client: Any) -> None:
@@ -125,7 +158,7 @@ def test_trap_a_day_is_a_goal_and_late_batches_are_waited_for() -> None:
             assert batch.status == "completed"
             assert clock.now() - began > 86_400
 
-        Rig(emulator, server.url, clock).run(body, processing_timeout=86_400.0)
+        Rig(emulator, server.url, clock).run(body)
 
 
 def test_trap_an_error_file_of_no_bytes_is_no_error(rig: Rig) -> None:

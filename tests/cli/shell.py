@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from batchyard.cli import main
 from batchyard_openai.emulator import OpenAIEmulator
+from tests.interpreter import python
 
 
 class Shell:
@@ -49,7 +49,7 @@ class Shell:
     def started(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """The command in a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "batchyard", *map(str, arguments)],
+            [*python(), "-m", "batchyard", *map(str, arguments)],
             cwd=self.folder,
             env={"PATH": "/usr/bin:/bin", **self.environment},
             stdout=subprocess.PIPE,

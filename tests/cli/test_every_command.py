@@ -33,7 +33,8 @@ EVERY = dict(commands())
 WITHOUT_PROVIDER = {
     *("completion", "emulate", "plugins doctor", "plugins info", "plugins list", "providers"),
     *("keys create", "keys list", "keys revoke", "keys rotate", "config from-litellm"),
-    *("ledger migrate", "ledger status", "reprice", "serve", "usage", "worker"),
+    *("ledger migrate", "ledger parked", "ledger status", "ledger unpark"),
+    *("reprice", "serve", "usage", "worker"),
 }
 
 

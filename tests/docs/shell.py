@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.docs.pages import Block
+from tests.interpreter import python
 
 NOT_TYPED = re.compile(
     r"(?:\.|cd|deactivate|export|git|make|mkdir|pip|rm|unset) "
@@ -23,9 +25,9 @@ And what asks a real service, or takes long: tests/templates runs the suites fro
 
 PROLOGUE = """
 set -eu
-python() { "$INTERPRETER" "$@"; }
-batchyard() { "$INTERPRETER" -m batchyard "$@"; }
-pytest() { "$INTERPRETER" -m pytest -p no:cacheprovider "$@"; }
+python() { $INTERPRETER "$@"; }
+batchyard() { $INTERPRETER -m batchyard "$@"; }
+pytest() { "$NEW_INTERPRETER" -m pytest -p no:cacheprovider "$@"; }
 """
 
 
@@ -41,8 +43,13 @@ def follow(
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             commands += block.commands
-    # a reader has none of the plugins of pytest that our own tests need, and that take seconds
-    own = {"INTERPRETER": sys.executable, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    own = {
+        "INTERPRETER": shlex.join(python()),
+        # pytest rewrites what it imports, so it has to import it itself
+        "NEW_INTERPRETER": sys.executable,
+        # a reader has none of the plugins that our own tests need, and that take seconds
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     if any(command.startswith("pip install -e ") for command in commands):
         own["PYTHONPATH"] = str(_installed(folder))
     typed = [_expecting(one) for one in commands if not NOT_TYPED.match(one)]
@@ -53,7 +60,7 @@ def follow(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,  # a busy machine is no failure
     )
 
 

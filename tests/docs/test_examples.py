@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from tests.client.requests import chat_lines
 from tests.docs.pages import PAGES, blocks, name_of
 from tests.docs.readers import NOBODY_FOLLOWS, theirs
+from tests.interpreter import python
 
 
 def snippets() -> Iterator[object]:
@@ -29,7 +29,7 @@ def snippets() -> Iterator[object]:
 def test_the_block_runs(code: str, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(chat_lines(3))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [*python(), "-W", "error", "-c", code],
         cwd=tmp_path,
         env=theirs(code, tmp_path, environ),
         capture_output=True,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import certifi
 import pytest
 
 from batchyard.drivers import Transport
@@ -157,6 +158,18 @@ def test_the_bundle_of_the_environment_counts_where_none_is_set(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.pem))
     with Site(saying(b"safe"), tls=certificate.server_context()) as site:
         assert open_face().run(send(site.url)).body == b"safe"
+
+
+def test_a_bundle_that_has_changed_is_read_again(
+    open_face: OpenFace, certificate: Certificate, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    with Site(saying(b"safe"), tls=certificate.server_context()) as site:
+        with pytest.raises(ConnectionRefusedByPeerError, match="CERTIFICATE_VERIFY_FAILED"):
+            open_face(Transport(ca_bundle=str(bundle))).run(send(site.url))
+        bundle.write_bytes(certificate.pem.read_bytes())
+        assert open_face(Transport(ca_bundle=str(bundle))).run(send(site.url)).body == b"safe"
 
 
 def test_a_bundle_that_cannot_be_read_is_a_wrong_setting(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchyard.errors import SourceError
+from batchyard.errors import ConfigError, SourceError
 from batchyard.estimates import CostRange, Estimate, LimitFit, Question, TokenRange, estimate
 from batchyard.estimates._requests import read_needs
 from batchyard.estimates._tokenizers import tokenizer_for
@@ -27,6 +27,8 @@ class Provider:
 
     @hookimpl
     def billing(self, model: str | None) -> Billing:
+        if model == "unknown-deployment":
+            raise ConfigError("it may be of any model")
         return Billing("gpt-4o" if model == "my-deployment" else model)
 
     @hookimpl
@@ -153,6 +155,14 @@ def test_a_deployment_is_counted_and_priced_as_the_model_behind_it() -> None:
     assert found.models[0].model == "my-deployment"
     assert found.models[0].tokenizer == "o200k_base"
     assert found.cost.high is not None
+
+
+def test_a_deployment_of_which_nothing_is_known_is_counted_and_has_no_price() -> None:
+    found = of(chat(1, "hello", model="unknown-deployment", max_tokens=5))
+
+    assert found.models[0].input.expected
+    assert found.cost.low is None
+    assert any("it may be of any model" in one for one in found.cost.reasons)
 
 
 def test_each_model_is_estimated_by_itself() -> None:

@@ -49,8 +49,9 @@ def receipts(text: str) -> list[str]:
 def told(text: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The two events of one of the batches."""
     events = text.split("Events, as they were delivered to ")[number + 1].partition(":\n")[2]
-    first, last = events.rstrip("\n}").split("}\n{\n")
-    return json.loads(first + "}"), json.loads("{" + last + "}")
+    first, end = json.JSONDecoder().raw_decode(events)
+    last, _ = json.JSONDecoder().raw_decode(events[end:].lstrip())
+    return first, last
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from batchyard import Client
 from batchyard.config import LedgerSettings
 from batchyard_openai.emulator import OpenAIEmulator
 from tests.client.requests import chat_lines
+from tests.interpreter import python
 
 # LiteLLM's batch page, its snippets joined into one file; only the import is another one.
 QUICKSTART = """
@@ -50,7 +50,7 @@ def run(folder: Path, emulator: OpenAIEmulator, **environ: str) -> str:
     script.write_text(QUICKSTART, encoding="utf-8")
     with emulator.serve() as server:
         done = subprocess.run(
-            [sys.executable, script],
+            [*python(), script],
             env={**os.environ, "OPENAI_BASE_URL": f"{server.url}/v1", **environ},
             capture_output=True,
             text=True,

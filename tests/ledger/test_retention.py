@@ -212,6 +212,23 @@ async def test_what_is_yet_to_be_delivered_keeps_its_subject(
     assert await shelf.count(tables.batches, tables.files, tables.events) == [0, 0, 0]
 
 
+async def test_a_batch_whose_file_is_yet_to_be_deleted_at_its_provider_stays_until_it_is(
+    database: Database, shelf: Shelf, store: LocalStore, clock: ManualClock
+) -> None:
+    await shelf.batch("batch-a")
+    await shelf.batch("batch-b")
+    due = tables.jobs.update().where(tables.jobs.c.batch_id == "batch-a")
+    async with database.writing() as conn:
+        await conn.execute(due.values(next_at=clock.now()))
+    clock.advance(300 * DAY)
+    assert await clean(database, store, MONTH) == Cleaned(batches=1)
+    assert await shelf.ids(tables.jobs) == ["job-batch-a"]
+    async with database.writing() as conn:
+        await conn.execute(due.values(next_at=None))
+    assert await clean(database, store, MONTH) == Cleaned(batches=1)
+    assert await shelf.count(tables.batches, tables.jobs) == [0, 0]
+
+
 async def test_a_batch_that_somebody_is_working_on_is_left_alone(
     database: Database, shelf: Shelf, store: LocalStore, clock: ManualClock
 ) -> None:

@@ -14,6 +14,8 @@ from batchyard.lines import MAX_LINE, FileCheck, check_file
 from tests.lines.hostile import MIB, Ended, among_good, line, nested, run, write_blocks
 
 DEEP = 1_000_000
+
+MANY = [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)]
 BIG = 7 * MIB
 """Bytes of what is hostile in a line that is not too long."""
 
@@ -95,52 +97,55 @@ def test_a_hostile_line_costs_that_line_and_little_memory(tmp_path: Path, name: 
             result.raise_for_problems()
 
 
-def test_a_million_good_lines_are_too_many_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", MANY)
+def test_a_million_good_lines_are_too_many_and_nothing_else(tmp_path: Path, many: int) -> None:
     path = write_blocks(
         tmp_path / "input.jsonl",
-        (b"".join(line(f"r-{start + n}") for n in range(1000)) for start in range(0, 10**6, 1000)),
+        (b"".join(line(f"r-{start + n}") for n in range(1000)) for start in range(0, many, 1000)),
     )
     done = cli("validate", path)
     assert done.exit_code == 1
-    assert "1000000 requests, and 50000 are taken. Split it." in said(done)
+    assert f"{many} requests, and 50000 are taken. Split it." in said(done)
 
 
-def test_a_million_bad_lines_are_counted_and_the_first_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", MANY)
+def test_a_million_bad_lines_are_counted_and_the_first_told(tmp_path: Path, many: int) -> None:
     path = tmp_path / "input.jsonl"
-    path.write_bytes(b"x\n" * 10**6)
+    path.write_bytes(b"x\n" * many)
     done = cli("run", path)
     assert done.exit_code == 1
-    assert "1,000,001 problems" in done.stderr or "1000001 problems" in done.stderr
-    assert len(done.stderr) < 1_000_000
+    assert f"{many + 1} problems" in done.stderr
+    assert len(done.stderr) < many
 
 
-def test_a_million_lines_with_one_id_are_told(tmp_path: Path) -> None:
+def test_many_lines_with_one_id_are_told(tmp_path: Path) -> None:
     path = tmp_path / "input.jsonl"
-    path.write_bytes(line("same") * 200_000)
+    path.write_bytes(line("same") * 60_000)
     result = check_file(path)
-    assert (result.problem_count, result.problems[0].line) == (199_999, 2)
+    assert (result.problem_count, result.problems[0].line) == (59_999, 2)
 
 
-def nuls(folder: Path) -> Path:
+def nuls(folder: Path, mib: int) -> Path:
     path = folder / "nuls.jsonl"
     with path.open("wb") as file:
-        file.truncate(1_000_000_000)
+        file.truncate(mib * MIB)
     return path
 
 
-def endless(folder: Path) -> Path:
+def endless(folder: Path, mib: int) -> Path:
     start = line("a")[:-10]
     return write_blocks(
-        folder / "long.jsonl", (start if number == 0 else b"x" * MIB for number in range(1000))
+        folder / "long.jsonl", (start if number == 0 else b"x" * MIB for number in range(mib))
     )
 
 
+@pytest.mark.parametrize("mib", [100, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", ["run", "validate"])
 @pytest.mark.parametrize("make", [nuls, endless])
 def test_a_line_of_a_gigabyte_is_one_problem(
-    tmp_path: Path, command: str, make: Callable[[Path], Path]
+    tmp_path: Path, command: str, make: Callable[[Path, int], Path], mib: int
 ) -> None:
-    done = cli(command, make(tmp_path))
+    done = cli(command, make(tmp_path, mib))
     assert done.exit_code == 1
     assert "16777216 are taken. Shorten it" in said(done)
 

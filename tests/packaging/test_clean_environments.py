@@ -95,6 +95,7 @@ def test_a_provider_works_alone_with_core(
     assert done.stdout.strip() == f"{provider} {{'batchyard_{provider}'}}"
 
 
+@pytest.mark.slow
 def test_a_checkout_is_installed_by_one_command(tmp_path: Path) -> None:
     environment = Environment.create(tmp_path / "venv")
     pip = [sys.executable, "-m", "pip", "--python", str(environment.python), "install"]

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.authorities import outside
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements" / "dev.txt"
 
@@ -20,20 +22,21 @@ FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "OP
 
 
 def build_wheel(source: Path, into: Path) -> Path:
-    """Build the project in `source`; nothing is written there."""
+    """Build the project in `source` by the hook that every front end calls."""
     into.mkdir(parents=True, exist_ok=True)
-    before = set(into.glob("*.whl"))
-    command = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(into), str(source)]
-    run(sys.executable, *command, check=True)
-    (wheel,) = set(into.glob("*.whl")) - before
-    return wheel
+    hook = f"import hatchling.build as hooks; print(hooks.build_wheel({str(into)!r}))"
+    done = run(sys.executable, "-c", hook, check=True, cwd=source)
+    return into / done.stdout.splitlines()[-1]
 
 
 def run(
     *command: str, check: bool = False, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as from a user's shell; with `check`, its output is in the failure."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    trusted = outside()
+    gone = {*FOREIGN, *trusted}
+    environment = {name: value for name, value in os.environ.items() if name not in gone}
+    environment |= {name: value for name, value in trusted.items() if value}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, cwd=cwd
     )

@@ -42,16 +42,39 @@ def test_on_azure_what_is_not_configured_is_a_global_deployment(registry: Regist
     assert azure.billing("gpt-4.1-2025-04-14", "prod") == Billing("gpt-4.1-2025-04-14", "global")
 
 
-def test_on_azure_a_type_that_could_be_either_is_not_guessed(
-    azure: Account, registry: Registry
-) -> None:
-    with pytest.raises(ConfigError, match="global or of a data zone"):
-        azure.billing("gpt-4o-2024-08-06", None)
-    same = {
-        "a": {"name": "a", "type": "DataZoneBatch"},
-        "b": {"name": "b", "type": "DataZoneBatch"},
+def test_on_azure_a_type_that_could_be_either_is_not_guessed(registry: Registry) -> None:
+    both = {
+        "a": {"name": "a", "base_model": "gpt-4o", "type": "DataZoneBatch"},
+        "b": {"name": "b", "base_model": "gpt-4o"},
     }
+    with pytest.raises(ConfigError, match="global or of a data zone"):
+        azure_with(registry, both).billing("gpt-4o-2024-08-06", None)
+    same = {name: {**one, "type": "DataZoneBatch"} for name, one in both.items()}
     assert azure_with(registry, same).billing("gpt-4o-2024-08-06", None).region == "datazone"
+
+
+def test_on_azure_lines_mean_the_deployment_that_they_are_rewritten_to(registry: Registry) -> None:
+    crossed = {
+        "gpt-4o": {"name": "zone", "base_model": "gpt-4o", "type": "DataZoneBatch"},
+        "other": {"name": "gpt-4o", "base_model": "gpt-4.1"},
+    }
+    azure = azure_with(registry, crossed)
+    assert azure.billing("gpt-4o-2024-08-06", "gpt-4o") == Billing("gpt-4o", "datazone")
+    assert azure.billing(None, "zone") == Billing("gpt-4o", "datazone")
+    assert azure.billing(None, "other") == Billing("gpt-4.1", "global")
+
+
+@pytest.mark.parametrize("kind", ["DataZoneBatch", "GlobalBatch"])
+def test_on_azure_an_unconfigured_deployment_beside_configured_ones_is_not_guessed(
+    registry: Registry, kind: str
+) -> None:
+    ours = {"mini": {"name": "ours", "base_model": "gpt-4.1-mini", "type": kind}}
+    azure = azure_with(registry, ours)
+    # of the same model as ours, which says nothing of its type; and of another
+    for model, requested in (("gpt-4.1-mini-2025-04-14", "theirs"), ("gpt-4o-2024-08-06", None)):
+        with pytest.raises(ConfigError, match=r"global or of a data zone.*add it"):
+            azure.billing(model, requested)
+    assert azure.billing("gpt-4.1-mini-2025-04-14", None).model == "gpt-4.1-mini"
 
 
 def test_on_vertex_the_region_is_that_of_the_jobs(vertex: Account) -> None:

@@ -79,6 +79,14 @@ def test_a_provider_needs_no_credentials_to_have_prices(
 
 
 @pytest.mark.usefixtures("config")
+def test_what_results_call_a_model_is_found_among_the_deployments() -> None:
+    (one,) = shown("show", "gpt-4o-2024-08-06", "--account", "eu")["prices"]
+    assert (one["billed_as"], one["region"]) == ("gpt-4o", "datazone")
+    (one,) = shown("show", "theirs", "--account", "eu", code=1)["prices"]
+    assert "global or of a data zone" in one["reason"]
+
+
+@pytest.mark.usefixtures("config")
 def test_an_account_pays_what_its_deployment_is_billed_as() -> None:
     (one,) = shown("show", "five", "--account", "eu", "--at", "2026-11-01")["prices"]
     assert (one["billed_as"], one["region"]) == ("gpt-5", "datazone")

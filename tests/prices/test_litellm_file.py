@@ -158,8 +158,8 @@ def test_a_derived_price_keeps_the_caches_discount_where_it_takes_precedence(
 ) -> None:
     path = tmp_path / "prices.json"
     entry = {name: one for name, one in ENTRIES["house-long"].items() if "batches" not in name}
-    path.write_text(json.dumps({"house-long": entry}))
-    rates = found(path, "house-long", "vertex", "litellm", "derived")
+    path.write_text(json.dumps({"gemini-house": entry}))
+    rates = found(path, "gemini-house", "vertex", "litellm", "derived")
     assert rates is not None
     assert (rates.input, rates.output, rates.cached_input) == (
         Decimal(1),
@@ -168,6 +168,26 @@ def test_a_derived_price_keeps_the_caches_discount_where_it_takes_precedence(
     )
     assert rates.long_context is not None
     assert (rates.long_context.input, rates.long_context.output) == (Decimal(2), Decimal(6))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-sonnet-4-5",
+        "text-embedding-005",
+        "gemini-embedding-9",
+        "meta/llama-3.3-70b-instruct-maas",
+        "house-gemini-1",
+    ],
+)
+def test_what_is_known_of_geminis_batches_is_not_taken_for_other_models(
+    tmp_path: Path, model: str
+) -> None:
+    """They may be at half too, or not; nobody is told a price that was made up."""
+    path = tmp_path / "prices.json"
+    entry = {name: one for name, one in ENTRIES["house-long"].items() if "batches" not in name}
+    path.write_text(json.dumps({model: entry}))
+    assert found(path, model, "vertex", "litellm", "derived") is None
 
 
 def test_a_derived_price_has_the_data_zones_part_more_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import insert
 from batchyard.ledger import tables
 from batchyard.ledger.database import Database
 from batchyard.testing import ManualClock
-from batchyard_prometheus import LedgerCollector
+from batchyard_prometheus.collector import LedgerCollector
 
 NOW = 1_795_000_000.0
 

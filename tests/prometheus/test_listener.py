@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from importlib.resources import files
 from typing import Any
 
@@ -64,6 +66,22 @@ def test_a_method_that_nobody_knows_makes_no_label() -> None:
     assert "XXX" not in generate_latest(registry).decode()
 
 
+def test_where_nobody_can_see_it_nothing_is_imported_and_counted() -> None:
+    """It loads with every account, whether anybody scrapes or not."""
+    code = (
+        "import sys; from batchyard_prometheus import PrometheusListener\n"
+        "from batchyard.models import RequestEvent\n"
+        "PrometheusListener().request_sent(RequestEvent(hook='request_sent', at=0.0,\n"
+        "    provider='p', account='a', method='GET', url='u', status=200, seconds=0.1))\n"
+        "names = ('prometheus_client', 'sqlalchemy')\n"
+        "print([one for one in names if one in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={}
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_it_needs_no_totals_and_so_no_download() -> None:
     assert PrometheusListener.needs_totals is False
 
@@ -85,7 +103,7 @@ def expressions() -> list[str]:
 
 def known() -> set[str]:
     """The metrics that there are, by their names in the code."""
-    source = resource("_families.py") + resource("_collector.py") + resource("_listener.py")
+    source = resource("_families.py") + resource("collector.py") + resource("_counting.py")
     names = set(re.findall(r'"(batchyard_\w+)"', source))
     for name in re.findall(r'f"batchyard_\{by\}_(\w+)"', source):
         names |= {f"batchyard_{by}_{name}" for by in ("account", "model", "team")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from batchyard.registry import Registry
 from batchyard.testing import ManualClock
 from tests.client.conftest import settled
 from tests.client.requests import chat_lines
+from tests.interpreter import python
 
 CHAT = "/v1/chat/completions"
 PROVIDERS = ("azure", "openai", "vertex")
@@ -145,7 +145,7 @@ def test_the_example_runs_from_the_command_line(provider: str, tmp_path: Path) -
     path.write_bytes(chat_lines(20, model=MODELS[provider]))
     with emulator.serve() as server:
         done = subprocess.run(
-            [sys.executable, "-m", "batchyard", "run", path, "--account", provider],
+            [*python(), "-m", "batchyard", "run", path, "--account", provider],
             env={**os.environ, **emulator.environment(server.url)},
             capture_output=True,
             text=True,

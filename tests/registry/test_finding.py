@@ -47,8 +47,8 @@ def test_an_unknown_provider_is_answered_with_how_it_may_be_installed() -> None:
 
 
 def test_an_unknown_name_of_an_empty_group_is_answered_so() -> None:
-    with pytest.raises(UnknownPluginError, match=r"^there is no gate 'x': none is installed"):
-        Registry({LIMIT: ""}).plugin("gates", "x")
+    with pytest.raises(UnknownPluginError, match=r"^there is no command 'x': none is installed"):
+        Registry({LIMIT: ""}).plugin("commands", "x")
 
 
 class TestTwoPackagesWithOneName:

@@ -1,4 +1,4 @@
-"""Every behaviour is tested in both colours, against the emulator over real HTTP."""
+"""Behaviours are tested against the emulator over real HTTP, and in both colours by all tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ from batchyard.drivers import Transport
 from batchyard.testing import ManualClock
 from batchyard_vertex import Settings
 from batchyard_vertex.emulator import VertexEmulator
+from tests.ledger.conftest import sqlite_template
+
+__all__ = ["sqlite_template"]
+
+
+HERE = Path(__file__).parent
 
 
 async def settled(value: Any) -> Any:
@@ -85,7 +92,24 @@ class Service:
         return [one.name for one in found]
 
 
-@pytest.fixture(params=["sync", "async"])
+VARIANTS = (
+    *("upload_file-marked", "create_batch-marked", "retrieve_batch-with-metadata"),
+    *("cancel_batch-ended", "file_content-input", "retrieve_file-results"),
+)
+"""Scenarios whose faults are those of another scenario of the same operation."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the faults of variants to `make test-all`; that they end well is tried always."""
+    for item in items:
+        varied = item.path.parent == HERE and any(f"[{one}-" in item.name for one in VARIANTS)
+        if varied and item.path.name == "test_conformance.py":
+            item.add_marker(pytest.mark.slow)
+
+
+# what is the same in both colours is tried in one, and async for every kind of file in
+# `translation/test_through_the_service.py`
+@pytest.fixture(params=["sync", pytest.param("async", marks=pytest.mark.slow)])
 def colour(request: pytest.FixtureRequest) -> str:
     value: str = request.param
     return value

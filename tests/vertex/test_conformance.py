@@ -9,6 +9,7 @@ import pytest
 from batchyard.effects import Reply
 from batchyard.models import (
     Batch,
+    BatchDeleted,
     BatchRequest,
     Call,
     FileDeleted,
@@ -99,6 +100,10 @@ def stored(name: str, size: int, metadata: Mapping[str, str] | None = None) -> d
 
 def quoted(name: str) -> str:
     return name.replace("/", "%2F").replace(":", "(:|%3A)").replace(".", "[.]")
+
+
+def deletes(name: str) -> Exchange:
+    return Exchange(f"DELETE .*{quoted(name)}$", Reply(204, {}, b""))
 
 
 def uploads(name: str, data: bytes, metadata: Mapping[str, str] | None = None) -> Exchange:
@@ -394,7 +399,7 @@ class TestVertex(ProviderSuite):
         Scenario(
             "retrieve_file",
             {"file": Ref(f"file-output-us-central1-{NUMBER}")},
-            [TOKEN, ENDED_JOB],
+            [TOKEN, ENDED_JOB, SHARDS],
             FileObject(
                 id=f"file-output-us-central1-{NUMBER}",
                 created_at=CREATED_AT + 100,
@@ -409,16 +414,20 @@ class TestVertex(ProviderSuite):
             {"file": Ref(FILE_ID)},
             [
                 TOKEN,
-                *(
-                    Exchange(f"DELETE .*{quoted(name)}$", Reply(204, {}, b""))
-                    for name in (
-                        f"batchyard/data/{FILE_ID}/original.jsonl",
-                        f"batchyard/data/{FILE_ID}/input.jsonl",
-                        f"batchyard/files/{FILE_ID}.json",
-                    )
-                ),
+                deletes(f"batchyard/data/{FILE_ID}/original.jsonl"),
+                deletes(f"batchyard/data/{FILE_ID}/input.jsonl"),
+                listed(f"labels.batchyard-file%3D%22{FILE_ID}%22"),
+                deletes(f"batchyard/data/{FILE_ID}/ids.jsonl"),
+                deletes(f"batchyard/files/{FILE_ID}.json"),
             ],
             FileDeleted(id=FILE_ID),
+        ),
+        Scenario(
+            "delete_file",
+            {"file": Ref(f"file-error-us-central1-{NUMBER}", ended().provider_state)},
+            [TOKEN, SHARDS, uploads(f"{DIRECTORY}/deleted-error", b"")],
+            FileDeleted(id=f"file-error-us-central1-{NUMBER}"),
+            name="errors",
         ),
         Scenario(
             "list_files",
@@ -454,14 +463,14 @@ class TestVertex(ProviderSuite):
         Scenario(
             "file_content",
             {"file": Ref(f"file-output-us-central1-{NUMBER}")},
-            [TOKEN, ENDED_JOB, READ_IDS, SHARDS, READ_ROWS],
+            [TOKEN, ENDED_JOB, SHARDS, READ_IDS, READ_ROWS],
             json.dumps(RESULT, separators=(",", ":")).encode() + b"\n",
             name="output",
         ),
         Scenario(
             "file_content",
             {"file": Ref(f"file-error-us-central1-{NUMBER}", ended().provider_state)},
-            [TOKEN, READ_IDS, SHARDS, READ_ROWS],
+            [TOKEN, SHARDS, READ_IDS, READ_ROWS],
             json.dumps(FAILURE, separators=(",", ":")).encode() + b"\n",
             name="errors",
         ),
@@ -517,6 +526,20 @@ class TestVertex(ProviderSuite):
             [TOKEN, Exchange(f"POST .*{JOBS}/{NUMBER}:cancel$", Reply(400, {}, b"")), ENDED_JOB],
             ended(),
             name="ended",
+        ),
+        Scenario(
+            "delete_batch",
+            {"batch": Ref(BATCH_ID)},
+            [
+                TOKEN,
+                ENDED_JOB,
+                SHARDS,
+                deletes(f"{DIRECTORY}/incremental_stats.json"),
+                deletes(f"{DIRECTORY}/predictions.jsonl"),
+                described(FILE_ID),
+                Exchange(f"DELETE .*{JOBS}/{NUMBER}$", answer({"done": True})),
+            ],
+            BatchDeleted(id=BATCH_ID),
         ),
         Scenario(
             "list_batches",

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from batchyard.errors import InputError, InvalidLinesError, NotFoundError
+from batchyard import Client
+from batchyard.drivers import Transport
+from batchyard.errors import (
+    BatchyardError,
+    ConfigError,
+    InputError,
+    InvalidLinesError,
+    NotFoundError,
+)
 from tests.vertex.conftest import Service, chats
 from tests.vertex.shared import as_new, running
 
@@ -155,6 +163,24 @@ def test_without_a_readable_place_nothing_is_read(service: Service) -> None:
     service.run(body)
 
 
+def test_an_object_that_is_too_large_is_refused_before_it_is_read(service: Service) -> None:
+    uri = put(service, "nightly/large.jsonl", chats(9))
+
+    async def body(client: Any) -> None:
+        with pytest.raises(InputError, match="Split it") as caught:
+            client.files.create(uri)
+        assert caught.value.code == "file_too_large"
+
+    service.run(body, readable=[PLACE], max_bytes=len(chats(9)) - 1)
+    read = service.emulator.requests.matching("GET", "/storage/**")
+    assert [one for one in read if "alt=media" in str(one)] == []
+    service.run(lambda client: _created(client, uri), readable=[PLACE], max_bytes=len(chats(9)))
+
+
+async def _created(client: Any, uri: str) -> None:
+    assert client.files.create(uri).filename == "large.jsonl"
+
+
 def test_what_is_wrong_with_an_object_is_said_like_of_any_file(service: Service) -> None:
     uri = put(service, "nightly/bad.jsonl", chats(2) + b"{not json\n")
 
@@ -189,6 +215,32 @@ def test_a_ledger_takes_it_with_its_owner_and_its_cost(service: Service, tmp_pat
             client.files.retrieve(made)
 
     service.run(another, **{**given, "owner": "others"})
+
+
+def test_a_ledger_reads_it_with_the_account_that_is_named(service: Service, tmp_path: Path) -> None:
+    """And not with the default one, which may be another's, or know of no such addresses."""
+    uri = put(service, "nightly/named.jsonl", chats(2, model="gemini-2.5-flash"))
+    settings = {**service.settings(), "readable": [PLACE]}
+    settings["credentials"] = settings["credentials"].get_secret_value()
+    lines = [f"{name} = {json.dumps(one)}" for name, one in settings.items() if name != "models"]
+    config = tmp_path / "batchyard.toml"
+    config.write_text(
+        'default_account = "plain"\n'
+        '[accounts.plain]\nprovider = "openai"\napi_key = "k"\nbase_url = "http://127.0.0.1:9"\n'
+        '[accounts.exports]\nprovider = "vertex"\n' + "\n".join(lines) + "\n"
+    )
+    given: dict[str, Any] = {"config_file": config, "ledger": tmp_path / "ledger.db"}
+    given |= {"clock": service.clock}
+    transport = Transport(verify=False)
+    with Client("exports", transport=transport, **given) as client:
+        assert client.files.create(uri).filename == "named.jsonl"
+    with Client(transport=transport, max_retries=0, **given) as client:
+        assert client.account.name == "plain"
+        assert client.files.create(uri, account="exports").filename == "named.jsonl"
+        with pytest.raises(ConfigError, match="nobody"):
+            client.files.create(uri, account="nobody")
+        with pytest.raises(BatchyardError):
+            client.files.create(uri)
 
 
 @pytest.mark.parametrize("place", ["exports", "gs://", "gs://Not A Bucket", "gs://exports/../x"])

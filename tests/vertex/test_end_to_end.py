@@ -202,7 +202,7 @@ def test_another_process_reads_the_results_by_the_batchs_id_alone(service: Servi
         assert results.completeness.complete
         # without what the batch knows beside its id
         lines = await settled(client.files.content(batch.output_file_id).read())
-        assert len(lines.splitlines()) == 6
+        assert len(lines.splitlines()) == 7
         number = identity.rpartition("_")[2]
         assert (await settled(client.batches.retrieve(number))).id == identity
 
@@ -227,6 +227,7 @@ def test_results_outlive_their_input(service: Service) -> None:
         with pytest.raises(NotFoundError):
             await settled(client.files.retrieve(done.input_file_id))
         await settled(client.files.delete(done.output_file_id))
+        await settled(client.files.delete(done.error_file_id))
         assert not [one for one in service.object_names() if "predictions" in one]
 
     service.run(body)

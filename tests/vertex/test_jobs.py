@@ -385,10 +385,86 @@ def test_what_a_create_lacks_is_named_with_its_cure(service: Service) -> None:
     service.run(unknown)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "text-embedding-005",
+        "text-multilingual-embedding-002",
+        "vertex_ai/text-embedding-004",
+        "ours",
+    ],
+)
+def test_models_before_geminis_take_fewer_inputs(name: str) -> None:
+    models = {"ours": "text-embedding-005"}
+    account = Vertex(Settings(project="p", bucket="bucket", models=models))
+    assert account.limits("/v1/embeddings", name).max_lines == 30_000
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ({}, True),
+        ({"completionStats": {"successfulCount": "1"}}, False),
+        ({"outputInfo": {"gcsOutputDirectory": "gs://bucket/batchyard/jobs/t/p"}}, False),
+        ({"error": {"code": 13, "message": "m"}}, False),
+        ({"state": "JOB_STATE_CANCELLED"}, False),
+    ],
+)
+def test_a_job_for_which_there_is_no_quota_was_refused_for_now(
+    more: dict[str, Any], *, refused: bool
+) -> None:
+    document = {
+        "name": "projects/1/locations/us-central1/batchPredictionJobs/7",
+        "state": "JOB_STATE_FAILED",
+        "error": {"code": 8, "message": "Quota exceeded."},
+        **more,
+    }
+    places = Places(Settings(project="p", bucket="bucket"))
+    assert batch_of(Job.model_validate(document), places).refused_for_now is refused
+
+
+@pytest.mark.parametrize(
+    ("rows", "stats", "counts"),
+    [
+        # 4 lines were sent as 10 rows, and 1 was left out
+        (10, ("10", None), (4, 1)),
+        (10, (None, "10"), (0, 5)),
+        (10, (None, None), (0, 1)),
+        # one row failed, and so one line; or none but one of the others
+        (10, ("9", "1"), (3, 2)),
+        # they may all be of one line, or each of its own
+        (10, ("7", "3"), (1, 2)),
+        (10, ("1", "9"), (0, 4)),
+        # it still runs
+        (10, ("9", None), (3, 1)),
+        (10, ("5", "1"), (0, 2)),
+        # without fanning out, rows are lines
+        (None, ("3", "1"), (3, 2)),
+    ],
+)
+def test_counts_are_of_lines_where_one_is_several_rows(
+    rows: int | None, stats: tuple[str | None, str | None], counts: tuple[int, int]
+) -> None:
+    labels = {"batchyard-lines": "5", "batchyard-left-out": "1"}
+    labels |= {} if rows is None else {"batchyard-rows": str(rows)}
+    names = ("successfulCount", "failedCount")
+    document = {
+        "name": "projects/1/locations/us-central1/batchPredictionJobs/7",
+        "labels": labels,
+        "completionStats": {name: one for name, one in zip(names, stats, strict=True) if one},
+    }
+    places = Places(Settings(project="p", bucket="bucket"))
+    found = batch_of(Job.model_validate(document), places).request_counts
+    assert found is not None
+    assert found.total == 5
+    assert (found.completed, found.failed) == counts
+
+
 def test_a_file_has_as_many_requests_as_the_service_takes(service: Service) -> None:
     account = Vertex(Settings(**service.settings()))
     assert account.limits(CHAT, None).max_lines == 200_000
     assert account.limits("/v1/embeddings", None).max_lines == 1_000_000
+    assert account.limits("/v1/embeddings", "gemini-embedding-001").max_lines == 1_000_000
     assert account.limits(CHAT, None).max_bytes == 1_000_000_000
 
     async def body(client: Any) -> None:

@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from batchyard_openai.emulator import OpenAIEmulator
 from tests.client.conftest import KEY, settled
 from tests.client.requests import chat_lines
 from tests.client.tracked.conftest import CHAT, Tracked, begun, ended, rows
+from tests.interpreter import python
 
 ROOT = Path(__file__).parents[3]
 
@@ -213,7 +213,7 @@ def service(ledger: Path) -> Iterator[tuple[OpenAIEmulator, str, Path]]:
 
 def script(name: str, url: str, ledger: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.client.tracked.scripts", name, url, str(ledger)],
+        [*python(), "-m", "tests.client.tracked.scripts", name, url, str(ledger)],
         cwd=ROOT,
         env={**os.environ, **FAST},
         stdout=subprocess.PIPE,

@@ -10,16 +10,28 @@ from tests.ledger.chaos.harness import Trial, carry_out
 
 PROVIDERS = ("openai", "azure", "vertex")
 
+KILLS = 12
+"""How many workers the short trials kill: each that follows costs a start."""
+
 
 def test_batches_in_sqlite_outlive_their_workers(sqlite_url: str, tmp_path: Path) -> None:
-    carry_out(Trial(sqlite_url, tmp_path, 60, workers=2, providers=PROVIDERS)).check()
+    trial = Trial(sqlite_url, tmp_path, 60, workers=2, providers=PROVIDERS, most_kills=KILLS)
+    carry_out(trial).check()
 
 
 @pytest.mark.parametrize("engine", ["local", "procrastinate"])
 def test_batches_in_postgres_outlive_three_workers(
     postgres_url: str, tmp_path: Path, engine: str
 ) -> None:
-    trial = Trial(postgres_url, tmp_path, 60, workers=3, engine=engine, providers=PROVIDERS)
+    trial = Trial(
+        postgres_url,
+        tmp_path,
+        40,
+        workers=3,
+        engine=engine,
+        providers=PROVIDERS,
+        most_kills=KILLS,
+    )
     carry_out(trial).check()
 
 

@@ -14,8 +14,10 @@ ABOVE = frozenset(
     {
         "test_creating",
         "test_hostile_values",
+        "test_lost_replies",
         "test_no_room",
         "test_odd_results",
+        "test_routing",
         "test_taking_over",
         "test_troubled_providers",
         "test_two_jobs",

@@ -177,7 +177,8 @@ async def test_a_job_that_takes_too_long_is_told_of_once(place: Place) -> None:
         await follow(ledger, later)
         stalled = [one for one in await told(ledger, batch.id) if one.type == "batch_stalled"]
         assert len(stalled) == 1
-        assert 25 * 3600 <= stalled[0].at - began < 27 * 3600
+        assert batch.created_at is not None
+        assert 25 * 3600 <= stalled[0].at - batch.created_at < 27 * 3600
         assert stalled[0].reason is not None
         assert "503" in stalled[0].reason
         emulator.faults.clear()

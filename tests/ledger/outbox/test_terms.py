@@ -127,15 +127,19 @@ async def test_after_a_failure_lines_go_on_behind_what_was_acknowledged_and_are_
     await subscribed(database, "audit")
     await written(database, success())
     sink, reader = TakingLines(well=1, fails=9), Numbers(30)
-    options: dict[str, Any] = {"terms": {"audit": TERMS}, "reader": reader, "attempts": 2}
+    options: dict[str, Any] = {"terms": {"audit": TERMS}, "reader": reader, "attempts": 3}
     # as many workers as attempts: how far it came is the ledger's
     for _ in range(9):
         outbox = Outbox(database, {"audit": sink}, **options)
         assert await outbox.step() == 0
         await replayed_soon(database)
+    # once it fails without taking any: the failures before it do not count any more
+    sink.well, sink.fails = 0, 1
+    assert await Outbox(database, {"audit": sink}, **options).step() == 0
+    await replayed_soon(database)
     assert await Outbox(database, {"audit": sink}, **options).step() == 1
     assert sink.lines == list(range(1, 31))
-    assert reader.asked == list(range(0, 30, 3))
+    assert reader.asked == [*range(0, 30, 3), 27]
     assert len(sink.events) == 1
 
 

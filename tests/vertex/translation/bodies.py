@@ -44,18 +44,27 @@ def _typed(draw: st.DrawFn, depth: int) -> Body:
     return schema
 
 
+_FORMS = ("nullable", "either", "referred", "merged")
+
+
 @st.composite
 def schemas(draw: st.DrawFn, depth: int = 0) -> Body:
     """Of at most three levels: the importer takes no more than six."""
     if depth >= 3:
         return {"type": "string"}
-    form = draw(st.sampled_from(["typed", "typed", "typed", "nullable", "either", "referred"]))
+    form = draw(st.sampled_from(["typed", "typed", "typed", *_FORMS]))
     if form == "nullable":
         return {"type": [draw(st.sampled_from(["string", "integer"])), "null"]}
     if form == "either":
         return {"anyOf": [draw(schemas(depth + 1)), {"type": "null"}, draw(schemas(depth + 1))]}
     if form == "referred":
-        return {"$ref": "#/$defs/Thing"}
+        choices: list[Body] = [{}, {"description": "x"}, {"required": ["x"]}]
+        beside = draw(st.sampled_from(choices))
+        return {"$ref": "#/$defs/Thing", **beside}
+    if form == "merged":
+        others: list[Body] = [{"description": "x"}, {"default": 1}, {"title": "y"}]
+        more = draw(st.sampled_from(others))
+        return {"allOf": [draw(schemas(depth)), more]}
     return _typed(draw, depth)
 
 

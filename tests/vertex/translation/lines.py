@@ -9,6 +9,7 @@ from batchyard.emulators import FileStore
 from batchyard.steps import BytesSource
 from batchyard_vertex._names import JobId, Role
 from batchyard_vertex.emulator._importer import imported
+from batchyard_vertex.emulator._models import Kind
 from batchyard_vertex.translation import Options, Translated, translated
 from batchyard_vertex.translation._losses import Notes
 from batchyard_vertex.translation._row_ids import RowIds
@@ -39,14 +40,14 @@ def sent(*lines: Line, **options: Any) -> tuple[list[Any], Translated]:
     return [json.loads(one) for one in text.splitlines()], made
 
 
-def loaded(made: Translated) -> list[Line]:
+def loaded(made: Translated, kind: Kind = Kind.GEMINI) -> list[Line]:
     """The rows that the strict importer makes of the file; it raises if it does not take it."""
     store = FileStore()
     writer = store.writer()
     for piece in made.source.chunks():
         writer.write(piece)
     try:
-        return imported(writer.commit())
+        return imported(writer.commit(), kind)
     finally:
         store.close()
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from batchyard.errors import InvalidLinesError
+from batchyard_vertex.emulator._models import Kind
 from tests.vertex.translation.lines import (
     Line,
     answered,
@@ -323,6 +324,73 @@ def test_what_claude_has_no_word_for_is_told() -> None:
     _, made = sent(chat(model=CLAUDE, seed=1), lossy="drop")
     kinds = {(one.kind, one.field) for one in made.losses.fields()}
     assert kinds == {("lost", "seed"), ("approximated", "max_completion_tokens")}
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"metadata": {"team": "red"}}, ("ignored", "metadata")),
+        ({"reasoning_effort": "minimal"}, ("approximated", "reasoning_effort")),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "strict": True}}]},
+            ("approximated", "tools[].function.strict"),
+        ),
+        (
+            {"messages": [{"role": "user", "name": "ann", "content": "Hi"}]},
+            ("lost", "messages[].name"),
+        ),
+        (
+            {"messages": [{"role": "user", "content": [PICTURE]}]},
+            ("lost", "messages[].content[].image_url.detail"),
+        ),
+    ],
+)
+def test_nothing_is_left_out_of_a_request_for_claude_without_a_word(
+    body: dict[str, Any], told: tuple[str, str]
+) -> None:
+    _, made = sent(chat(model=CLAUDE, max_tokens=5, **body), lossy="drop")
+    assert [(one.kind, one.field, one.lines) for one in made.losses.fields()] == [(*told, (1,))]
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "meta/llama-3.3-70b-instruct-maas"])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": True}},
+        {"type": "object", "properties": {"a": {}}},
+        {"type": "object", "properties": {"a b": {"type": "string"}}},
+    ],
+)
+def test_what_the_importer_does_not_take_is_refused_by_line_for_other_models_too(
+    model: str, schema: dict[str, Any]
+) -> None:
+    """One such line would fail the whole job, and not say which it was."""
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    with pytest.raises(InvalidLinesError) as caught:
+        sent(chat("a", model=model), chat("b", model=model, tools=[tool]))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.code) == (2, "import_conflict")
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "meta/llama-3.3-70b-instruct-maas"])
+def test_a_tool_without_parameters_can_be_loaded(model: str) -> None:
+    empty = {"type": "object", "properties": {}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": empty}}
+    _, made = sent(chat("a", model=model, stop=None, tools=[tool]))
+    kind = Kind.CLAUDE if model == CLAUDE else Kind.OPEN
+    assert len(loaded(made, kind)) == 1
+
+
+def test_thoughts_of_another_model_and_what_nobody_includes_are_told() -> None:
+    items = [{"type": "reasoning", "summary": []}, {"role": "user", "content": "Hi"}]
+    _, made = sent(response(input=items, include=["reasoning.encrypted_content"]))
+    assert [(one.kind, one.field) for one in made.losses.fields()] == [
+        ("ignored", "input[]"),
+        ("ignored", "include.reasoning.encrypted_content"),
+    ]
 
 
 def test_open_models_take_openais_lines() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
+import pickle
 import struct
 from typing import Any
 
 import pytest
 
 from batchyard.errors import InvalidLinesError
+from batchyard.lines import decode_result, outcome_of
+from batchyard.models import Usage
+from batchyard_vertex.translation import usage_reader
 from tests.vertex.translation.lines import Line, back, ids_of, line, loaded, sent
 
 MODEL = "gemini-embedding-001"
@@ -103,6 +108,41 @@ def test_a_line_of_which_a_vector_never_came_is_an_error_and_not_half_an_answer(
     assert back(ids_of(made), "output", echoes) == []
     (bad,) = back(ids_of(made), "error", echoes)
     assert "1 of 2" in bad["response"]["body"]["error"]["message"]
+
+
+def usage_of(one: Line) -> Usage:
+    """As another process reads it: the settlement's is one."""
+    read = pickle.loads(pickle.dumps(usage_reader("/v1/embeddings")))  # noqa: S301 - our own
+    found: Usage = read(decode_result(json.dumps(one).encode()))
+    return found
+
+
+def test_what_the_good_inputs_of_a_failed_line_cost_is_counted() -> None:
+    """They were embedded, and are on the bill."""
+    written, made = sent(embed(input=["a", "b", "c"]))
+    failed = {**written[1], "status": "Too Many Requests: slow down", "response": {}}
+    (bad,) = back(
+        ids_of(made), "error", [vector(written[0], 1.0), failed, vector(written[2], 1.0, tokens=3)]
+    )
+    assert bad["response"]["body"]["error"]["message"].endswith("slow down")
+    assert bad["response"]["body"]["usage"] == {"prompt_tokens": 5, "total_tokens": 5}
+    assert usage_of(bad) == Usage(5, model=MODEL)
+
+
+def test_what_came_of_a_line_before_its_job_was_cut_short_is_counted() -> None:
+    written, made = sent(embed(input=["a", "b"]), embed("two", input=["c", "d"]))
+    for status in ("cancelled", "expired"):
+        lines = back(ids_of(made), "error", [vector(written[0], 1.0)], status)
+        told = [decode_result(json.dumps(one).encode()) for one in lines]
+        assert [outcome_of(one) for one in told] == [status, status]
+        assert [usage_of(one).input_tokens for one in lines] == [2, 0]
+
+
+def test_an_error_that_speaks_of_usage_used_nothing() -> None:
+    written, made = sent(embed())
+    row = {**written[0], "status": 'Bad Request: "usage" of this model is over', "response": {}}
+    (bad,) = back(ids_of(made), "error", [row])
+    assert usage_of(bad) == Usage()
 
 
 def test_a_row_that_comes_twice_counts_once() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchyard.lines import decode_result, outcome_of
+from batchyard_vertex.translation import usage_reader
 from batchyard_vertex.translation._plain_rows import PlainRows
 from batchyard_vertex.translation._row_ids import Entry, Head, RowIds
 from batchyard_vertex.translation._rows import Rows
@@ -31,8 +32,8 @@ def row(number: int = 1, **more: Any) -> dict[str, Any]:
     return {"request": {"labels": {"batchyard_id": f"by-{number}"}}, "status": "", **more}
 
 
-def outcomes(*written: dict[str, Any]) -> list[str]:
-    lines = rows("error", *written)
+def outcomes(role: str, *written: dict[str, Any]) -> list[str]:
+    lines = rows(role, *written)
     return [outcome_of(decode_result(json.dumps(line).encode())) for line in lines]
 
 
@@ -75,11 +76,38 @@ def test_a_row_nobody_asked_for_has_its_own_id() -> None:
     assert line["custom_id"] == "by-9"
 
 
-def test_blocked_prompts_and_empty_answers_are_errors() -> None:
+def test_blocked_prompts_are_told_and_empty_answers_are_errors() -> None:
     blocked = row(1, response={"promptFeedback": {"blockReason": "SAFETY"}})
     empty = row(2, response={})
     without = row(1, response={"usageMetadata": {}})
-    assert outcomes(blocked, empty, without) == ["blocked", "error", "error"]
+    assert outcomes("output", blocked, empty, without) == ["blocked"]
+    assert outcomes("error", blocked, empty, without) == ["error", "error"]
+
+
+@pytest.mark.parametrize("dialect", ["gemini", "responses", "native"])
+def test_what_an_answer_without_words_cost_is_counted(dialect: str) -> None:
+    """Whether the prompt was blocked, or nothing was said for no reason."""
+    counts = {"usageMetadata": {"promptTokenCount": 7, "totalTokenCount": 7}}
+    blocked = row(1, response={"promptFeedback": {"blockReason": "SAFETY"}, **counts})
+    table = RowIds(Head(dialect, "m").encoded() + Entry("one").encoded() + Entry("two").encoded())
+    written = [blocked, row(2, response=counts)]
+    read = usage_reader("/v1/generateContent" if dialect == "native" else "/v1/chat/completions")
+    found = {}
+    for role in ("output", "error"):
+        for one in back(table, role, written):
+            line = decode_result(json.dumps(one).encode())
+            found[line.custom_id] = (outcome_of(line), read(line).input_tokens)
+    assert found == {"one": ("blocked", 7), "two": ("error", 7)}
+
+
+def test_a_response_to_a_blocked_prompt_is_incomplete_and_has_no_output() -> None:
+    blocked = row(1, response={"promptFeedback": {"blockReason": "SAFETY"}})
+    (one,) = back(
+        RowIds(Head("responses", "m").encoded() + Entry("a").encoded()), "output", [blocked]
+    )
+    body = one["response"]["body"]
+    assert (body["status"], body["output"]) == ("incomplete", [])
+    assert body["incomplete_details"] == {"reason": "content_filter"}
 
 
 def test_what_msgspec_does_not_read_is_read() -> None:
@@ -167,7 +195,8 @@ def test_files_that_are_read_in_another_order_agree_on_requests_that_are_the_sam
     shuffled = [echoes[place] for place in order]
     good = [one["custom_id"] for one in back(ids_of(made), "output", shuffled)]
     bad = [one["custom_id"] for one in back(ids_of(made), "error", shuffled)]
-    assert (good, sorted(bad)) == (["a"], ["b", "c"])
+    # a prompt that was blocked is answered: it is among the good ones, which are the first
+    assert (sorted(good), bad) == (["a", "b"], ["c"])
 
 
 def test_a_row_too_many_of_requests_that_are_the_same_belongs_to_one_of_them() -> None:

@@ -56,8 +56,132 @@ SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "what says nothing": (
-        {"type": "string", "default": "x", "examples": [], "$schema": "s", "$id": "i"},
+        {"type": "string", "default": None, "examples": [], "$schema": "s", "$id": "i"},
         {"type": "STRING"},
+    ),
+    "what the model can be told in words alone": (
+        {
+            "type": "string",
+            "default": "x",
+            "examples": ["y", "z"],
+            "contentEncoding": "base64",
+            "contentMediaType": "image/png",
+        },
+        {
+            "type": "STRING",
+            "description": 'Default: "x". Examples: ["y", "z"]. Encoding: base64. '
+            "Media type: image/png.",
+        },
+    ),
+    "what all of several ask for": (
+        {
+            "allOf": [
+                {"type": "integer", "minimum": 1, "maximum": 9, "description": "A."},
+                {"type": "number", "minimum": 3, "description": "B."},
+            ]
+        },
+        {"type": "INTEGER", "minimum": 3.0, "maximum": 9.0, "description": "A. B."},
+    ),
+    "values that all of several allow": (
+        {"allOf": [{"enum": ["a", "b", "c"]}, {"enum": ["b", "c", "d"]}, {"not": {"const": "c"}}]},
+        {"type": "STRING", "enum": ["b", "c"]},
+    ),
+    "requirements apart from what they are about": (
+        {
+            "allOf": [
+                {"type": "object", "properties": {"a": {"type": "string"}}},
+                {"required": ["a"]},
+                {"properties": {"a": {"maxLength": 3}}},
+            ]
+        },
+        {
+            "type": "OBJECT",
+            "properties": {"a": {"type": "STRING", "maxLength": 3}},
+            "propertyOrdering": ["a"],
+            "required": ["a"],
+        },
+    ),
+    "alternatives of several parts": (
+        {
+            "allOf": [
+                {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+                {"anyOf": [{"type": "number"}, {"type": "boolean"}]},
+            ]
+        },
+        {"type": "INTEGER"},
+    ),
+    "what stands beside a reference": (
+        {
+            "type": "object",
+            "properties": {
+                "a": {"$ref": "#/$defs/A", "enum": ["x", "z"], "title": "Mine"},
+                "b": {"$ref": "#/$defs/B", "required": ["c"]},
+            },
+            "$defs": {
+                "A": {"type": "string", "enum": ["x", "y"], "title": "Its own"},
+                "B": {"type": "object", "properties": {"c": {"type": "string"}}},
+            },
+        },
+        {
+            "type": "OBJECT",
+            "properties": {
+                "a": {"type": "STRING", "enum": ["x"], "title": "Mine"},
+                "b": {
+                    "type": "OBJECT",
+                    "properties": {"c": {"type": "STRING"}},
+                    "propertyOrdering": ["c"],
+                    "required": ["c"],
+                },
+            },
+            "propertyOrdering": ["a", "b"],
+        },
+    ),
+    "alternatives that say more of one thing": (
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+        },
+        {
+            "anyOf": [
+                {
+                    "type": "OBJECT",
+                    "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}},
+                    "propertyOrdering": ["a", "b"],
+                    "required": [name],
+                }
+                for name in ("a", "b")
+            ]
+        },
+    ),
+    "an alternative to nothing, with words of its own": (
+        {
+            "description": "How warm.",
+            "anyOf": [{"type": "number", "description": "In Kelvin."}, {"type": "null"}],
+        },
+        {"type": "NUMBER", "nullable": True, "description": "How warm. In Kelvin."},
+    ),
+    "bounds of both kinds": (
+        {"type": "integer", "minimum": 0, "exclusiveMinimum": 4, "maximum": 9.0},
+        {"type": "INTEGER", "minimum": 5.0, "maximum": 9.0},
+    ),
+    "a definition that two parts have": (
+        {
+            "allOf": [{"$ref": "#/$defs/A"}, {"properties": {"x": {"$ref": "#/$defs/A"}}}],
+            "$defs": {"A": {"properties": {"n": {"type": "number"}}}},
+        },
+        {
+            "type": "OBJECT",
+            "properties": {
+                "n": {"type": "NUMBER"},
+                "x": {
+                    "type": "OBJECT",
+                    "properties": {"n": {"type": "NUMBER"}},
+                    "propertyOrdering": ["n"],
+                },
+            },
+            "propertyOrdering": ["n", "x"],
+        },
     ),
     "a format that Gemini does not know": (
         {"type": "string", "format": "email", "description": "Whose it is."},
@@ -124,6 +248,50 @@ def test_what_was_left_out_is_told_and_what_is_told_in_words_too() -> None:
     assert not notes
 
 
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"allOf": [{"pattern": "a"}, {"pattern": "b"}]}, {("lost", "s.pattern")}),
+        ({"$ref": "#/$defs/A", "multipleOf": 3}, {("lost", "s.multipleOf")}),
+        ({"type": "string", "default": "x"}, {("approximated", "s.default")}),
+        ({"type": "string", "contentEncoding": "base64"}, {("approximated", "s.contentEncoding")}),
+        ({"type": "string", "contentSchema": {}}, {("lost", "s.contentSchema")}),
+        ({"type": "object", "required": ["a"]}, {("lost", "s.required")}),
+        ({"type": "array", "items": [{"type": "string"}]}, {("lost", "s.items")}),
+        ({"type": "string", "maxLength": "3"}, {("lost", "s.maxLength")}),
+        ({"type": "object", "unevaluatedProperties": True}, {("lost", "s.unevaluatedProperties")}),
+        ({"oneOf": [{"type": "string"}, {"type": "boolean"}]}, {("approximated", "s.oneOf")}),
+        ({"type": "string", "readOnly": True}, {("ignored", "s.readOnly")}),
+        (
+            {"anyOf": [{"type": ["string", "number"], "pattern": str(n)} for n in range(9)]}
+            | {"allOf": [{"anyOf": [{"minLength": n} for n in range(9)]}]},
+            {("lost", "s.anyOf")},
+        ),
+    ],
+)
+def test_nothing_is_left_out_of_a_schema_without_a_word(
+    schema: dict[str, Any], told: set[tuple[str, str]]
+) -> None:
+    notes: Notes = []
+    definitions = {"$defs": {"A": {"type": "integer", "multipleOf": 2}}}
+    gemini_schema({**schema, **definitions}, "s", notes)
+    assert {one for one in losses(notes) if one != ("approximated", "s.multipleOf")} == told
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"type": "string"}, {"type": "integer"}]},
+        {"allOf": [{"enum": ["a"]}, {"const": "b"}]},
+        {"type": "string", "anyOf": [{"type": "integer"}, {"type": "boolean"}]},
+        {"anyOf": [False]},
+    ],
+)
+def test_a_schema_that_no_value_fits_fails_alone(schema: dict[str, Any]) -> None:
+    with pytest.raises(RowRefusedError, match="no value fits"):
+        gemini_schema(schema, "schema")
+
+
 def bomb() -> dict[str, Any]:
     definitions: dict[str, Any] = {"d0": {"type": "string"}}
     for level in range(1, 25):
@@ -137,6 +305,13 @@ def bomb() -> dict[str, Any]:
     [
         {"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
         {"type": "object", "properties": {"child": {"$ref": "#"}}},
+        {
+            "$defs": {
+                "a": {"properties": {"b": {"$ref": "#/$defs/b"}}},
+                "b": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]},
+            },
+            "$ref": "#/$defs/a",
+        },
         bomb(),
     ],
 )

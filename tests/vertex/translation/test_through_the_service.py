@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from batchyard import AsyncClient
 from batchyard_vertex import losses_of
 from tests.vertex.conftest import Service, settled
 from tests.vertex.shared import as_new, running
@@ -55,6 +57,37 @@ def test_every_line_comes_back_answered(service: Service, url: str, quirks: Any)
     items = run(as_new(service, *quirks), FILES[url])
     assert [one.custom_id for one in items] == [one["custom_id"] for one in FILES[url]]
     assert all(one.ok for one in items), [one.error for one in items]
+
+
+def test_all_of_it_at_once_with_the_async_client(service: Service) -> None:
+    """Files of every kind, and what else a client does, on one loop."""
+    files = {**FILES, CLAUDE: [chat("r-0", CLAUDE, max_tokens=50)]}
+    files["open"] = [chat("r-0", "meta/llama-3.3-70b-instruct-maas", max_tokens=50)]
+    asynchronous = Service("async", service.emulator, service.url, service.clock)
+
+    async def answered(client: AsyncClient, lines: list[Line]) -> list[str]:
+        file = await client.files.create(file_of(*lines))
+        batch = await client.batches.create(file, lines[0]["url"])
+        results = client.batches.results(await client.batches.wait(batch))
+        found = [one.custom_id async for one in results if one.ok]
+        assert results.completeness is not None
+        assert results.completeness.complete
+        return found
+
+    async def body(client: AsyncClient) -> None:
+        found = await asyncio.gather(*(answered(client, lines) for lines in files.values()))
+        assert found == [[one["custom_id"] for one in lines] for lines in files.values()]
+        file = await client.files.create(file_of(chat("a")))
+        batch = await client.batches.create(file, "/v1/chat/completions")
+        assert (await client.batches.cancel(batch)).status == "cancelling"
+        assert (await client.batches.wait(batch)).status == "cancelled"
+        assert batch.id in {one.id async for one in client.batches.list()}
+        assert await client.files.content(file.id).read() == file_of(chat("a"))
+        assert (await client.files.delete(file.id)).deleted
+        assert file.id not in {one.id async for one in client.files.list()}
+
+    as_new(service)
+    asynchronous.run(body)
 
 
 @pytest.mark.parametrize("model", [CLAUDE, "meta/llama-3.3-70b-instruct-maas"])

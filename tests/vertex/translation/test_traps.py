@@ -10,8 +10,18 @@ import pytest
 
 from batchyard.errors import InvalidLinesError
 from batchyard.lines import decode_result, outcome_of
-from batchyard.steps.openai_wire import usage_reader
-from tests.vertex.translation.lines import Line, answered, back, chat, ids_of, loaded, sent
+from batchyard.models import Usage
+from batchyard_vertex.translation import usage_reader
+from tests.vertex.translation.lines import (
+    Line,
+    answered,
+    back,
+    chat,
+    ids_of,
+    line,
+    loaded,
+    sent,
+)
 
 ODD_IDS = (
     "000000",
@@ -27,6 +37,10 @@ ODD_IDS = (
     " ",
     "a.b-c/d#e%20",
 )
+
+
+def usage_of(one: Line, endpoint: str = "/v1/chat/completions") -> Usage:
+    return usage_reader(endpoint)(decode_result(json.dumps(one).encode()))
 
 
 def outcome(one: Line) -> str:
@@ -89,10 +103,30 @@ def test_a_blocked_first_row_does_not_leave_the_file_untranslated() -> None:
     written, made = sent(chat("a"), chat("b"))
     feedback = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
     echoes = [{**written[0], "status": "", "response": feedback}, answered(written[1])]
-    (good,) = back(ids_of(made), "output", echoes)
-    (bad,) = back(ids_of(made), "error", echoes)
+    blocked, good = back(ids_of(made), "output", echoes)
+    assert back(ids_of(made), "error", echoes) == []
     assert good["response"]["body"]["object"] == "chat.completion"
-    assert (bad["custom_id"], outcome(bad)) == ("a", "blocked")
+    assert (blocked["custom_id"], outcome(blocked)) == ("a", "blocked")
+
+
+def test_a_blocked_prompt_is_an_answer_that_was_paid_for_and_never_an_empty_success() -> None:
+    """It is a row that succeeded; what it cost is in no other place."""
+    written, made = sent(chat("a"))
+    answer = {
+        "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "Too hot."},
+        "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 9},
+    }
+    (one,) = back(ids_of(made), "output", [{**written[0], "status": "", "response": answer}])
+    (choice,) = one["response"]["body"]["choices"]
+    assert (one["response"]["status_code"], choice["finish_reason"]) == (200, "content_filter")
+    assert choice["message"]["content"] is None
+    assert choice["native_finish_reason"] == "SAFETY"
+    assert one["error"] == {
+        "code": "content_filter",
+        "message": "The prompt was blocked (SAFETY). Too hot.",
+    }
+    assert outcome(one) == "blocked"
+    assert usage_of(one).input_tokens == 9
 
 
 def test_service_agents_that_are_being_provisioned_fail_a_row_and_not_the_reader() -> None:
@@ -113,6 +147,15 @@ def test_the_input_is_lines_and_no_array() -> None:
 def test_explicit_caching_is_refused_since_batches_have_none() -> None:
     with pytest.raises(InvalidLinesError, match="explicit caching"):
         sent(chat("a", cached_content="cachedContents/1"))
+
+
+def test_retrieval_is_refused_since_batches_have_none() -> None:
+    corpora = {"retrieval": {"vertexRagStore": {"ragResources": [{"ragCorpus": "c"}]}}}
+    contents = [{"role": "user", "parts": [{"text": "Hi"}]}]
+    native = {"model": "gemini-2.5-flash", "contents": contents, "tools": [corpora]}
+    with pytest.raises(InvalidLinesError, match="retrieval") as caught:
+        sent(line("a", "/v1/generateContent", **native))
+    assert caught.value.problems[0].param == "body.tools[0].retrieval"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +212,7 @@ def test_a_result_that_is_json_once_and_a_text_once_has_one_type() -> None:
 def used(**counts: Any) -> Any:
     written, made = sent(chat("a"))
     (one,) = back(ids_of(made), "output", [answered(written[0], usageMetadata=counts)])
-    return usage_reader("/v1/chat/completions")(decode_result(json.dumps(one).encode()))
+    return usage_of(one)
 
 
 def test_thoughts_are_billed_as_output_once() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batchyard.cli._failures import EXIT_ERROR
-from batchyard.cli._ledgers import on_ledger, settings_of
+from batchyard.cli._ledgers import on_database, on_ledger, settings_of
 from batchyard.cli._listing import show_list
 from batchyard.cli._options import (
     Where,
@@ -19,13 +19,14 @@ from batchyard.cli._options import (
     with_account_and_ledger,
     with_ledger,
 )
-from batchyard.cli._output import details, emit, note
+from batchyard.cli._output import details, echo, emit, moment, note, table
 from batchyard.cli._summary import batch_row
 from batchyard.models import Batch
 
 if TYPE_CHECKING:
     from batchyard.ledger import Ledger
     from batchyard.ledger.database import Schema
+    from batchyard.ledger.parking import Parked
 
 __all__ = ["command"]
 
@@ -105,6 +106,57 @@ def rebuild(where: Where, as_json: bool) -> None:
     show_list((found, False), batch_row, as_json=as_json)
     if not as_json:
         note(f"{len(found)} {'batch is' if len(found) == 1 else 'batches are'} taken over.")
+
+
+@command.command("parked", short_help="List the accounts that are sent nothing for a while.")
+@with_ledger
+@json_option
+@debug_option
+def parked(where: Where, as_json: bool) -> None:
+    """List the accounts that asked to be left alone, as for a day's quota, and until when.
+
+    With how many jobs wait for each.  Nothing is sent there until then; ledger
+    unpark ends it earlier.
+    """
+    from batchyard.ledger.parking import parked as found_in
+
+    found = on_database(where, found_in)
+    if as_json:
+        emit({"parked": [_parked(one) for one in found]})
+    elif found:
+        table((one.account, f"until {moment(one.until)}", _jobs(one, "wait")) for one in found)
+    else:
+        echo("No account is parked.")
+
+
+@command.command("unpark", short_help="Send an account batches again before it is due.")
+@click.argument("name")
+@with_ledger
+@json_option
+@debug_option
+def unpark(where: Where, name: str, as_json: bool) -> None:
+    """Send the account NAME batches again, although it asked to be left alone for longer.
+
+    For when its quota was raised, or the provider was wrong.  What waits is
+    tried at once by whoever follows it; an account that asks again is left
+    alone again.  Exit code 1 says that it is not parked.
+    """
+    from batchyard.ledger.parking import unpark as end
+
+    found = on_database(where, lambda db: end(db, name))
+    if as_json:
+        emit(_parked(found))
+        return
+    echo(f"{name} is sent batches again; {_jobs(found, 'are due')}.")
+
+
+def _parked(found: Parked) -> dict[str, object]:
+    return {"account": found.account, "until": moment(found.until), "jobs": found.jobs}
+
+
+def _jobs(found: Parked, do: str) -> str:
+    one = {"wait": "waits", "are due": "is due"}[do]
+    return f"1 job {one}" if found.jobs == 1 else f"{found.jobs} jobs {do}"
 
 
 def _url(where: Where) -> str:

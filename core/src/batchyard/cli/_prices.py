@@ -61,8 +61,15 @@ class Payer:
     models: tuple[str, ...] = ()
 
     def billing(self, model: str, region: str | None = None) -> Billing:
-        found = self.account.billing(None, model) if self.account else Billing(model)
+        found = self._billed(self.account, model) if self.account else Billing(model)
         return Billing(found.model, region or found.region, found.tier)
+
+    def _billed(self, account: Account, model: str) -> Billing:
+        """As what lines ask for, or else as what results call it."""
+        try:
+            return account.billing(None, model)
+        except BatchyardError:
+            return account.billing(model, None)
 
 
 @dataclass(frozen=True, slots=True)

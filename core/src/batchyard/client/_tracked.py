@@ -91,13 +91,15 @@ async def create_file(
     purpose: str,
     filename: str | None,
     expires_after: ExpiresAfter | None,
+    account: str | None = None,
 ) -> FileObject:
+    """*account* is who reads a URI: without one, the client's own."""
     from batchyard.ledger import FileOrder  # noqa: PLC0415 - needs an extra
 
     ledger = await desk.ledger()
     content = file
     if uri_of(file) is not None:
-        served = ledger.parts.accounts.get()
+        served = ledger.parts.accounts.get(account)
         content = await served.run(fetched(served.account, served.call("read a file"), file))
     source, name = await asyncio.to_thread(named_source, content)
     order = FileOrder(filename or name, purpose, expires_after)

@@ -40,18 +40,21 @@ class AsyncTrackedFiles(AsyncFiles):
         expires_after: Expiry | None = None,
         idempotency_key: str | None = None,
         validate: bool = True,
+        account: str | None = None,
         **options: Any,
     ) -> FileObject:
         """Stage a file; a file for a batch is always checked.
 
-        A URI such as ``gs://bucket/in.jsonl`` is read once, by the account: from
-        then on it is a file like any other, with its owner and what it costs.
+        A URI such as ``gs://bucket/in.jsonl`` is read once, by *account* or, without
+        a name, by the client's own: from then on it is a file like any other, with
+        its owner and what it costs.
         ``idempotency_key`` is not needed: nothing is sent, and a file that is
         staged twice is paid for once.
         """
         del idempotency_key, validate
         tracked.check_options(options)
-        plan = tracked.create_file(self._desk, file, purpose, filename, expires_of(expires_after))
+        expiry = expires_of(expires_after)
+        plan = tracked.create_file(self._desk, file, purpose, filename, expiry, account)
         return await self._desk.run(plan)
 
     async def retrieve(self, file_id: str | FileObject, **options: Any) -> FileObject:

@@ -7,7 +7,8 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 from batchyard.drivers._http import httpx
 from batchyard.errors import ConfigError
@@ -62,8 +63,10 @@ class Transport:
             return False
         try:
             if self.ca_bundle is not None:
-                return ssl.create_default_context(cafile=self.ca_bundle)
-            if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+                return _of_file(self.ca_bundle, _version(self.ca_bundle))
+            if named := os.environ.get("SSL_CERT_FILE"):
+                return _of_file(named, _version(named))
+            if os.environ.get("SSL_CERT_DIR"):
                 return httpx.create_ssl_context()
             return _certifis()
         except OSError as error:
@@ -76,11 +79,19 @@ class Transport:
 
 @cache
 def _certifis() -> ssl.SSLContext:
-    """Read certifi's authorities, once: that takes longer than all else a client is made of.
-
-    A file that somebody else keeps may change, and is read for each client.
-    """
+    """Read certifi's authorities, once: that takes longer than all else a client is made of."""
     return httpx.create_ssl_context()
+
+
+@lru_cache(maxsize=8)
+def _of_file(path: str, _version: tuple[int, ...]) -> ssl.SSLContext:
+    """Read the authorities of a file that somebody else keeps, again when it has changed."""
+    return ssl.create_default_context(cafile=path)
+
+
+def _version(path: str) -> tuple[int, ...]:
+    status = Path(path).stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @contextmanager

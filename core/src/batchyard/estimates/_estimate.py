@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from batchyard.errors import ConfigError
 from batchyard.estimates._costs import cost_range
 from batchyard.estimates._counting import Counted, ModelSums, count
 from batchyard.estimates._figures import Estimate, LimitFit, ModelEstimate, TokenRange
@@ -117,7 +119,8 @@ def _tokenizer(question: Question, model: str | None) -> Tokenizer:
     """That of the model behind a name which the account may have chosen itself."""
     model = question.sent(model)
     if question.account is not None:
-        model = question.account.billing(model, model).model or model
+        with suppress(ConfigError):  # nobody knows what is behind it: its cost says so
+            model = question.account.billing(model, model).model or model
     return tokenizer_for(model)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from batchyard.lines import ResultLine
     from batchyard.models import (
         Batch,
+        BatchDeleted,
         BatchRequest,
         Billing,
         Call,
@@ -202,6 +203,27 @@ class ProviderSpec:
         """
 
     @hookspec(firstresult=True)
+    def delete_batch(self, call: Call, batch: Ref) -> Plan[BatchDeleted]:  # type: ignore[empty-body]
+        """Delete a batch that has ended, with all that is kept of it but its input file.
+
+        A ledger calls it after :meth:`delete_file` where :meth:`staged_inputs`
+        says ``"delete"``.  For services that keep batches and results for ever.
+
+        Example::
+
+            from batchyard.effects import Request
+            from batchyard.hookspecs import hookimpl
+            from batchyard.models import BatchDeleted
+            from batchyard.steps import call as send
+
+            class Example:
+                @hookimpl
+                async def delete_batch(self, call, batch):
+                    await send(Request("DELETE", f"https://jobs.example/{batch.id}"))
+                    return BatchDeleted(id=batch.id)
+        """
+
+    @hookspec(firstresult=True)
     def list_batches(self, call: Call, page: PageRequest) -> Plan[Page[Batch]]:  # type: ignore[empty-body]
         """One page of the batches, newest first.
 
@@ -335,8 +357,9 @@ class ProviderSpec:
     def staged_inputs(self) -> Literal["keep", "delete"]:  # type: ignore[empty-body]
         """What becomes of the files that were uploaded for batches, once those are settled.
 
-        ``"delete"`` has the ledger delete them, by :meth:`delete_file`; ``"keep"``,
-        which is so without the hook, leaves them to the provider's own expiry.
+        ``"delete"`` has the ledger delete them, by :meth:`delete_file`, and the
+        batches by :meth:`delete_batch` where there is one; ``"keep"``, which is so
+        without the hook, leaves them to the provider's own expiry.
 
         Example::
 

@@ -174,6 +174,7 @@ async def _forget_batches(db: Database, seconds: float | None, limit: int) -> in
         # nobody is at it, looking for lines that came late
         or_(batches.c.lease_until.is_(None), batches.c.lease_until <= now),
         batches.c.id.not_in(_untold()),
+        ~_untidied(),
     )
     async with db.writing() as conn:
         ids = await _some(conn, db, old.order_by(batches.c.settled_at), limit)
@@ -187,6 +188,11 @@ async def _forget_batches(db: Database, seconds: float | None, limit: int) -> in
             await conn.execute(delete(reservations).where(*released))
             await conn.execute(delete(batches).where(batches.c.id.in_(ids)))
     return len(ids)
+
+
+def _untidied() -> ColumnElement[bool]:
+    """Whether a file of the batch has yet to be deleted at its provider: its job names it."""
+    return exists().where(jobs.c.batch_id == batches.c.id, jobs.c.next_at.is_not(None))
 
 
 def _untold() -> Select[str]:

@@ -1,4 +1,4 @@
-"""Deleting, at providers, the files that were uploaded for batches that are settled.
+"""Deleting, at providers, what was made there for batches that are settled.
 
 Of a job that has ended ``next_at`` says when its file is to be deleted; there is
 none where it is kept, or gone already.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import func, select, update
 
 from batchyard.errors import BatchyardError, ConfigError, NotFoundError
+from batchyard.ledger.accounts import Served
 from batchyard.ledger.jobs import pause_after
 from batchyard.ledger.parts import Parts, Transaction
 from batchyard.ledger.records import JobRecord
-from batchyard.ledger.tables import jobs
+from batchyard.ledger.tables import batches, jobs
 from batchyard.models import Ref
 
 __all__ = ["staged_by", "tidy", "tidy_later"]
@@ -27,6 +29,13 @@ AT_ONCE = 100
 
 PATIENCE = 12
 """Attempts, over most of an hour, after which a file is left to the provider's own expiry."""
+
+ABANDONED = 30 * 86_400.0
+"""Seconds after which nobody is likely to come who has an account that nobody here has: a file is
+left there for good, and its batch can be forgotten."""
+
+AFTER_A_LOOK = 600.0
+"""Seconds after a look for late lines, which may take as long."""
 
 OURS = "batchyard-"
 """What the markers of jobs begin with whose file a ledger has uploaded."""
@@ -76,6 +85,12 @@ async def _accounts(parts: Parts) -> list[str]:
 
 
 async def _tidy_account(parts: Parts, account: str) -> int:
+    try:
+        served = parts.accounts.get(account)
+    except ConfigError as error:
+        log.info("the files of account %s are deleted elsewhere: %s", account, error)
+        await _abandon(parts, account)
+        return 0
     query = (
         select(jobs)
         .where(jobs.c.state == "ended", jobs.c.account == account, jobs.c.next_at <= parts.now())
@@ -86,10 +101,11 @@ async def _tidy_account(parts: Parts, account: str) -> int:
         due = [JobRecord.of(row) for row in (await connection.execute(query)).mappings()]
     for done, job in enumerate(due):
         try:
-            await _delete(parts, job)
-        except ConfigError as error:
-            log.info("the files of account %s are deleted elsewhere: %s", account, error)
-            return done
+            waits_until = await _waits_until(parts, served, job)
+            if waits_until is not None:
+                await _note(parts, job, next_at=waits_until)
+                continue
+            await _delete(served, job)
         except BatchyardError as error:
             await _later(parts, job, error)
             if error.retryable:
@@ -103,13 +119,39 @@ async def _tidy_account(parts: Parts, account: str) -> int:
     return len(due)
 
 
-async def _delete(parts: Parts, job: JobRecord) -> None:
-    served = parts.accounts.get(job.account)
-    ref = Ref(job.provider_file_id or "", job.provider_file_state)
-    try:
-        await served.run(served.account.delete_file(served.call(job.id, batch=job.batch_id), ref))
-    except NotFoundError:
-        return  # by whomever: it is gone
+async def _abandon(parts: Parts, account: str) -> None:
+    mine = (jobs.c.state == "ended", jobs.c.account == account)
+    overdue = jobs.c.next_at <= parts.now() - ABANDONED
+    async with parts.db.writing() as connection:
+        given_up = await connection.execute(update(jobs).where(*mine, overdue).values(next_at=None))
+    if given_up.rowcount:
+        log.warning(
+            "%d files are left at account %s, which is not configured any more",
+            given_up.rowcount,
+            account,
+        )
+
+
+async def _waits_until(parts: Parts, served: Served, job: JobRecord) -> float | None:
+    """When to come again, where lines may yet come late: from what would be deleted."""
+    if not served.account.supports("delete_batch"):
+        return None
+    query = select(batches.c.next_at).where(batches.c.id == job.batch_id)
+    async with parts.db.reading() as connection:
+        looks_at = (await connection.execute(query)).scalar_one_or_none()
+    return None if looks_at is None else max(looks_at, parts.now()) + AFTER_A_LOOK
+
+
+async def _delete(served: Served, job: JobRecord) -> None:
+    call, account = served.call(job.id, batch=job.batch_id), served.account
+    # by whomever: what is not found is gone
+    with suppress(NotFoundError):
+        file = Ref(job.provider_file_id or "", job.provider_file_state)
+        await served.run(account.delete_file(call, file))
+    if job.provider_batch_id is not None and account.supports("delete_batch"):
+        with suppress(NotFoundError):
+            batch = Ref(job.provider_batch_id, job.provider_state)
+            await served.run(account.delete_batch(call, batch))
 
 
 async def _later(parts: Parts, job: JobRecord, error: BatchyardError) -> None:

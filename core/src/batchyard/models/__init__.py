@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchyard.models._batches import (
     TERMINAL_STATUSES,
     Batch,
+    BatchDeleted,
     BatchError,
     BatchErrors,
     BatchUsage,
@@ -43,6 +44,7 @@ __all__ = [
     "TERMINAL_STATUSES",
     "ApiKey",
     "Batch",
+    "BatchDeleted",
     "BatchError",
     "BatchErrors",
     "BatchEvent",

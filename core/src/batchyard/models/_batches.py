@@ -19,6 +19,7 @@ from batchyard.models._tolerance import (
 __all__ = [
     "TERMINAL_STATUSES",
     "Batch",
+    "BatchDeleted",
     "BatchError",
     "BatchErrors",
     "BatchUsage",
@@ -66,6 +67,14 @@ class BatchErrors(ObjectModel):
     data: Annotated[list[BatchError], BeforeValidator(known(BatchError))] = Field(
         default_factory=list
     )
+
+
+class BatchDeleted(ObjectModel):
+    """The answer to a delete of a batch, which OpenAI has no word for."""
+
+    id: str = Field(min_length=1)
+    object: Annotated[str, named("batch")] = "batch"
+    deleted: bool = True
 
 
 class RequestCounts(ObjectModel):

@@ -55,6 +55,13 @@ class Discount:
 
     share: Decimal
     cached: Literal["multiply", "kept"]
+    models: tuple[str, ...] = ("",)
+    but: tuple[str, ...] = ()
+
+    def holds_for(self, model: str) -> bool:
+        """By what the name begins with, without whose it is."""
+        name = model.rpartition("/")[2]
+        return name.startswith(self.models) and not name.startswith(self.but)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Book:
     prices: Mapping[tuple[str, str], tuple[Rates, ...]]
     families: Mapping[str, str]
     uplifts: Mapping[tuple[str, str], tuple[Decimal, str]]
-    discounts: Mapping[str, Discount]
+    discounts: Mapping[str, tuple[Discount, ...]]
     other_names: Mapping[str, tuple[str, ...]]
 
     def find(self, model: str, provider: str, region: str | None, at: float) -> Rates | None:
@@ -74,6 +81,11 @@ class Book:
             if rates.valid_from is None or rates.valid_from <= at:
                 return self.regional(rates, provider, region)
         return None
+
+    def discount(self, provider: str, model: str) -> Discount | None:
+        """How the model's batches are cheaper; ``None`` where nobody knows."""
+        known = self.discounts.get(provider, ())
+        return next((one for one in known if one.holds_for(model)), None)
 
     def regional(self, rates: Rates, provider: str, region: str | None) -> Rates:
         """The same rates where a region's are known only as a part more."""
@@ -150,13 +162,19 @@ def _book(data: Mapping[str, Any]) -> Book:
             (one["provider"], one["region"]): (Decimal(one["factor"]), one["basis"])
             for one in data["uplifts"]
         },
-        {
-            provider: Discount(Decimal(one["share"]), one["cached"])
-            for one in data["discounts"]
-            for provider in one["providers"]
-        },
+        _discounts(data["discounts"]),
         {one["provider"]: tuple(one["names"]) for one in data["other_names"]},
     )
+
+
+def _discounts(given: Iterable[Mapping[str, Any]]) -> Mapping[str, tuple[Discount, ...]]:
+    found: dict[str, tuple[Discount, ...]] = {}
+    for one in given:
+        names = (tuple(one.get("models", ("",))), tuple(one.get("but", ())))
+        discount = Discount(Decimal(one["share"]), one["cached"], *names)
+        for provider in one["providers"]:
+            found[provider] = (*found.get(provider, ()), discount)
+    return found
 
 
 def _add(

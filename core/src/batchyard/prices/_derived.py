@@ -17,7 +17,7 @@ __all__ = ["DerivedPrices"]
 class DerivedPrices:
     """Asked last.  Its rates say that they are derived, and from which source.
 
-    Only for providers whose discount on batches is in the price file.
+    Only for models whose discount on batches is in the price file.
     """
 
     rank: ClassVar[int] = 900
@@ -29,7 +29,7 @@ class DerivedPrices:
     def rates(
         self, model: str, provider: str, region: str | None, tier: str, at: float, account: str
     ) -> Rates | None:
-        discount = book().discounts.get(provider)
+        discount = book().discount(provider, model)
         if tier != "batch" or discount is None or fine_tuned(model):
             return None
         # of no region: whoever answers may not know any, and the part more is taken once

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batchyard.lines import ResultLine
     from batchyard.models import (
         Batch,
+        BatchDeleted,
         BatchRequest,
         Call,
         Event,
@@ -116,6 +117,9 @@ class Account:
 
     def cancel_batch(self, call: Call, batch: Ref) -> Plan[Batch]:
         return self._plan("cancel_batch", call=call, batch=batch)
+
+    def delete_batch(self, call: Call, batch: Ref) -> Plan[BatchDeleted]:
+        return self._plan("delete_batch", call=call, batch=batch)
 
     def list_batches(self, call: Call, page: PageRequest) -> Plan[Page[Batch]]:
         return self._plan("list_batches", call=call, page=page)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import importlib_metadata
 
@@ -77,7 +81,7 @@ class Catalogue:
         return self._disabled[group]
 
     def _read(self, group: str) -> None:
-        points = importlib_metadata.entry_points(group=f"batchyard.{group}")
+        points = _points(_places()).select(group=f"batchyard.{group}")
         infos = sorted(
             (_info(group, point) for point in points), key=lambda one: (one.name, one.distribution)
         )
@@ -129,6 +133,21 @@ class Catalogue:
         kind = group.removesuffix("s")
         install = f"; try: pip install batchyard-{name}" if _installable(group, name, close) else ""
         return f"there is no {kind} {name!r}: {known}{limited}{hint}{install}"
+
+
+@lru_cache(maxsize=1)
+def _points(_places: tuple[tuple[str, int], ...]) -> importlib_metadata.EntryPoints:
+    """The entry points of all groups: each look reads a file of every package there is."""
+    return importlib_metadata.entry_points()
+
+
+def _places() -> tuple[tuple[str, int], ...]:
+    """Where packages are looked for, and when one was last added there or taken away."""
+    found = []
+    for path in sys.path:
+        with suppress(OSError):
+            found.append((path, Path(path or ".").stat().st_mtime_ns))
+    return tuple(found)
 
 
 def _installable(group: str, name: str, close: Sequence[str]) -> bool:

@@ -51,7 +51,7 @@ def event_of(hook: str, *, sparse: bool = False) -> Event:
 
     A *sparse* one knows as little as one may: no totals, no cost, nobody it is for.
     """
-    about: dict[str, Any] = {"hook": hook, "at": AT, "provider": "openai", "account": "mine"}
+    about: dict[str, Any] = {"hook": hook, "at": AT, "provider": "acme", "account": "mine"}
     if hook == "request_sent":
         status = None if sparse else 200
         return RequestEvent(
@@ -130,4 +130,4 @@ def lines_of(event: BatchEvent, *, bodies: bool) -> tuple[LineRecord, ...]:
 
 def of_tomorrow() -> Event:
     """An event of a hook that there is not, yet."""
-    return Event(hook="batch_teleported", at=AT, provider="openai", account="mine")
+    return Event(hook="batch_teleported", at=AT, provider="acme", account="mine")

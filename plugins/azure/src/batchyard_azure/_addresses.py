@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 __all__ = [
     "EXAMPLE",
     "Cloud",
     "authority_url",
+    "blob_url",
     "cloud_of",
     "container_url",
     "is_dated",
@@ -149,6 +150,21 @@ def container_url(text: str) -> str:
     if host.endswith(_BLOBS) and (parts.scheme != "https" or "/" in path):
         raise ValueError(f"give the container alone, by https, for example {example}; use prefix")
     return f"{parts.scheme}://{parts.netloc}/{path}"
+
+
+def blob_url(text: str) -> str:
+    """The URL of a blob, or of what blobs are in, in the one form that can be compared.
+
+    Of a name that was sent encoded a batch may say either form.  What is no URL
+    is returned as it is.
+    """
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    # bytes that are no text stay what they are
+    path = quote(unquote(parts.path, errors="surrogateescape"), errors="surrogateescape")
+    return parts._replace(netloc=parts.netloc.lower(), path=path).geturl()
 
 
 def authority_url(text: str) -> str:

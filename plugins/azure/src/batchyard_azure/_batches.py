@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from batchyard.effects import Plan, Reply
 from batchyard.errors import BadRequestError, IdempotencyError, InputError
 from batchyard.models import Batch, BatchRequest, Call, ExpiresAfter, Ref
 from batchyard.steps import create_once, openai_wire
+from batchyard_azure._addresses import blob_url
 from batchyard_azure._blobs import UNWRITTEN, Blobs
 from batchyard_azure._lines import v1_endpoint
 from batchyard_azure._settings import Settings
@@ -57,12 +58,12 @@ def presented(batch: Batch) -> Batch:
     endpoint = v1_endpoint(batch.endpoint) if batch.endpoint else None
     if endpoint != batch.endpoint:
         changes["endpoint"] = endpoint
-    source = _extra(batch, "input_blob")
+    source = _blob(batch, "input_blob")
     if source is not None and batch.input_file_id is None:
         changes["input_file_id"] = source
         if batch.terminal and ran:
-            output = batch.output_file_id or _extra(batch, "output_blob")
-            errors = batch.error_file_id or _extra(batch, "error_blob")
+            output = batch.output_file_id or _blob(batch, "output_blob")
+            errors = batch.error_file_id or _blob(batch, "error_blob")
             changes |= {"output_file_id": output, "error_file_id": errors}
             state = {**(batch.provider_state or {}), UNWRITTEN: _unwritten(batch, output, errors)}
             changes["provider_state"] = state
@@ -87,10 +88,10 @@ def _unwritten(batch: Batch, output: str | None, errors: str | None) -> list[str
     return [one for one in found if one is not None]
 
 
-def _extra(batch: Batch, name: str) -> str | None:
+def _blob(batch: Batch, name: str) -> str | None:
     """Where a blob is, by the batch's own word: no URL of one is ever put together."""
     value = (batch.model_extra or {}).get(name)
-    return value if isinstance(value, str) and value else None
+    return blob_url(value) if isinstance(value, str) and value else None
 
 
 def with_expiry(settings: Settings, batch: BatchRequest) -> BatchRequest:
@@ -147,8 +148,9 @@ def _metadata(call: Call, batch: BatchRequest, *, sent: bool) -> dict[str, str] 
     return None
 
 
-def _made_of(url: str) -> Any:
-    return lambda one: _extra(one, "input_blob") == url
+def _made_of(url: str) -> Callable[[Batch], bool]:
+    wanted = blob_url(url)
+    return lambda one: _blob(one, "input_blob") == wanted
 
 
 async def find_batch(

@@ -22,24 +22,30 @@ def billed(
 ) -> Billing:
     """Of the deployment that lines named; results name its base model, with a date.
 
-    A deployment that is not configured is a global one.  Raises
-    :class:`~batchyard.errors.ConfigError` where it could be one of several types.
+    Without any that is configured, it is taken for a global one of the model that
+    results name.  Beside those that are, nobody knows what another is: raises
+    :class:`~batchyard.errors.ConfigError`, as where it could be one of several types.
     """
-    found = _named(deployments, requested) or _of_model(deployments, model)
-    types = {one.type for one in (found or deployments).values()}
-    if len(types) > 1:
+    if not deployments:
+        return Billing(model or requested, "global")
+    found = _named(deployments, requested) if requested else _of_model(deployments, model)
+    types = {one.type for one in found.values()}
+    if len(types) != 1:
+        advice = "" if types else ": it is not among the deployments; add it, with its type"
         raise ConfigError(
-            f"{model or requested} may be of a global or of a data zone deployment",
+            f"{requested or model} may be of a global or of a data zone deployment{advice}",
             param="deployments",
         )
-    region = REGIONS[types.pop()] if types else "global"
     bases = {one.base_model for one in found.values() if one.base_model}
     base = bases.pop() if len(bases) == 1 else None
-    return Billing(base or model or next(iter(found), requested), region)
+    return Billing(base or model or next(iter(found)), REGIONS[types.pop()])
 
 
-def _named(deployments: Mapping[str, Deployment], requested: str | None) -> dict[str, Deployment]:
-    return {key: one for key, one in deployments.items() if requested in {key, one.name}}
+def _named(deployments: Mapping[str, Deployment], requested: str) -> dict[str, Deployment]:
+    """As lines are rewritten: by the model that a deployment stands for, else by its own name."""
+    if requested in deployments:
+        return {requested: deployments[requested]}
+    return {key: one for key, one in deployments.items() if requested == one.name}
 
 
 def _of_model(deployments: Mapping[str, Deployment], model: str | None) -> dict[str, Deployment]:

@@ -32,6 +32,7 @@ from batchyard.errors import (
 from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest, Ref
 from batchyard.steps import Backoff, download, failure_details, header, retrying
 from batchyard.steps import call as send
+from batchyard_azure._addresses import blob_url
 from batchyard_azure._credentials import Credentials
 from batchyard_azure._settings import BlobStorage
 
@@ -63,7 +64,7 @@ class Blobs:
         self._storage = storage
         self._credentials = credentials
         self._timeout = timeout
-        self._container = storage.container
+        self._container = blob_url(storage.container)
 
     @property
     def output_folder(self) -> str:
@@ -108,8 +109,9 @@ class Blobs:
         await self._sent(call, "PUT", url, body.encode(), headers, query={"comp": "blocklist"})
 
     async def retrieve(self, call: Call, url: str) -> FileObject:
-        reply = await self._sent(call, "HEAD", self._checked(url))
-        return _file(url, header(reply, "content-length"), header(reply, "last-modified"))
+        checked = self._checked(url)
+        reply = await self._sent(call, "HEAD", checked)
+        return _file(checked, header(reply, "content-length"), header(reply, "last-modified"))
 
     async def delete(self, call: Call, url: str) -> FileDeleted:
         await self._sent(call, "DELETE", self._checked(url))
@@ -123,7 +125,8 @@ class Blobs:
         """
         url, state = file.id, file.provider_state
         checked = self._checked(url)
-        optional = not self._is_input(url) if state is None else url in state.get(UNWRITTEN, ())
+        unwritten = {blob_url(one) for one in (state or {}).get(UNWRITTEN, ())}
+        optional = not self._is_input(checked) if state is None else checked in unwritten
 
         def request() -> Plan[Request]:
             return self._request(call, "GET", checked)
@@ -191,15 +194,20 @@ class Blobs:
 
     def _checked(self, url: str) -> str:
         """Of the storage account that is configured: no other gets the account's credentials."""
-        own, other = urlsplit(self._container), urlsplit(url)
-        same = (own.scheme, own.netloc.lower()) == (other.scheme, other.netloc.lower())
+        own = urlsplit(self._container)
+        foreign = InputError(
+            f"the blob is not in the storage account of this account ({own.netloc})",
+            param="file_id",
+        )
+        try:
+            other = urlsplit(blob_url(url))
+        except ValueError as error:
+            raise foreign from error
+        same = (own.scheme, own.netloc) == (other.scheme, other.netloc)
         parts = unquote(other.path).split("/")
         if not same or other.query or other.fragment or ".." in parts or "." in parts:
-            raise InputError(
-                f"the blob is not in the storage account of this account ({own.netloc})",
-                param="file_id",
-            )
-        return url
+            raise foreign
+        return other.geturl()
 
     async def _sent(
         self,

@@ -38,6 +38,9 @@ DAY = 86_400
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 
+BLOBS_SINCE = "2025-04-01-preview"
+"""The first version of the dated API that takes blobs."""
+
 CREDENTIALS = ("api_key", "ad_token", "client_secret", "federated_token_file", "identity")
 """Settings of which an account has exactly one."""
 
@@ -98,6 +101,9 @@ class BlobStorage(BaseModel):
         parts = [part for part in prefix.strip().split("/") if part]
         if any(part in {".", ".."} or not part.isprintable() for part in parts):
             raise ValueError("a prefix is made of plain names with / between them")
+        if set(prefix) & set("%?#\\"):
+            # which a URL has for something else, and a service would not give back as they were
+            raise ValueError("a prefix has no %, ?, # or \\; it is encoded for URLs by itself")
         return "".join(f"{part}/" for part in parts)
 
     @field_validator("sas")
@@ -223,6 +229,15 @@ class Settings(BaseModel):
             raise ValueError(
                 f"storage needs a sas, since its container takes no {given[0]}; or use "
                 "another credential"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _blobs_are_known(self) -> Self:
+        if self.storage is not None and self.dated and (self.api_version or "") < BLOBS_SINCE:
+            raise ValueError(
+                f"storage needs the v1 API, or api_version {BLOBS_SINCE}: version "
+                f"{self.api_version} has no batches of blobs"
             )
         return self
 

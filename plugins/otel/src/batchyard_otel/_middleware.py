@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import time
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode, Tracer
-
-from batchyard.effects import Now
 from batchyard.hookspecs import hookimpl
-from batchyard.models import Batch, Call, Ref
-from batchyard_otel._tracing import tracer
-from batchyard_otel.identity import batch_context
+from batchyard.models import Call, Ref
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 __all__ = ["OtelMiddleware"]
 
-NANOS = 1_000_000_000
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 OF_BATCHES = ("create_batch", "retrieve_batch", "cancel_batch", "find_batch", "list_batches")
 OF_FILES = ("upload_file", "retrieve_file", "delete_file", "list_files", "find_file")
+
+
+def _wanted() -> Tracer | None:
+    """The tracer that there is.
+
+    It loads with every account of an installation: where nobody traces, not even
+    OpenTelemetry's API is imported.
+    """
+    configured = any(os.environ.get(name) for name in ENDPOINTS)
+    if not configured and "opentelemetry.trace" not in sys.modules:
+        return None
+    from batchyard_otel._tracing import tracer  # noqa: PLC0415 - see above
+
+    return tracer(own=configured)
 
 
 class OtelMiddleware:
@@ -31,7 +42,7 @@ class OtelMiddleware:
     or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set; otherwise nothing is traced.
     """
 
-    def __init__(self, tracer: Callable[[], Tracer | None] = tracer) -> None:
+    def __init__(self, tracer: Callable[[], Tracer | None] = _wanted) -> None:
         self._tracer = tracer
 
     def around(
@@ -41,7 +52,9 @@ class OtelMiddleware:
         tracer = self._tracer()
         if tracer is None:
             return plan  # type: ignore[no-any-return]  # whichever of them it is
-        noted = _Noted(tracer, name, call, ref)
+        from batchyard_otel._noting import Noted  # noqa: PLC0415 - only where somebody traces
+
+        noted = Noted(tracer, name, call, ref)
         return noted.stream(plan) if name == "file_content" else noted.plan(plan)
 
     @hookimpl(wrapper=True)
@@ -73,69 +86,3 @@ def _wrapping(name: str) -> Any:
 for _name in (*OF_BATCHES, *OF_FILES):
     if _name not in vars(OtelMiddleware):
         setattr(OtelMiddleware, _name, _wrapping(_name))
-
-
-class _Noted:
-    """One call, from its first step to its last."""
-
-    def __init__(self, tracer: Tracer, name: str, call: Call, ref: Ref | None) -> None:
-        self._tracer = tracer
-        self._name = name
-        self._call = call
-        self._batch = call.batch or (ref.id if ref else None)
-
-    async def plan(self, plan: Coroutine[Any, Any, Any]) -> Any:
-        began, ticks = await Now(), time.monotonic()
-        try:
-            result = await plan
-        except BaseException as error:
-            self._note(began, ticks, error)
-            raise
-        if self._batch is None and isinstance(result, Batch):
-            self._batch = result.id
-        self._note(began, ticks, None)
-        return result
-
-    async def stream(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        began, ticks = await Now(), time.monotonic()
-        error: BaseException | None = None
-        try:
-            async with aclosing(stream):
-                async for piece in stream:
-                    yield piece
-        except GeneratorExit:
-            raise  # whoever read it had enough
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            self._note(began, ticks, error)
-
-    def _note(self, began: float, ticks: float, error: BaseException | None) -> None:
-        """Made when it is over: by then the batch is known that a create has made."""
-        start = round(began * NANOS)
-        context = None
-        if self._batch is not None:
-            parent = NonRecordingSpan(batch_context(self._batch, remote=True))
-            context = trace.set_span_in_context(parent)
-        span = self._tracer.start_span(
-            f"{self._name} {self._call.account}",
-            context=context,
-            kind=SpanKind.CLIENT,
-            attributes=self._attributes(),
-            start_time=start,
-        )
-        if error is not None:
-            # its kind alone: its text may quote what was sent
-            span.set_attribute("error.type", type(error).__qualname__)
-            span.set_status(Status(StatusCode.ERROR))
-        span.end(start + round((time.monotonic() - ticks) * NANOS))
-
-    def _attributes(self) -> dict[str, str]:
-        found = {
-            "gen_ai.operation.name": self._name,
-            "gen_ai.batch.account": self._call.account,
-            "gen_ai.batch.request.id": self._call.request_id,
-            "gen_ai.batch.id": self._batch or "",
-        }
-        return {name: value for name, value in found.items() if value}

@@ -12,17 +12,13 @@ from opentelemetry.trace import ProxyTracerProvider, Tracer
 
 __all__ = ["tracer"]
 
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
-
-def tracer() -> Tracer | None:
-    """The application's, or our own where only an address is configured; or none."""
+def tracer(*, own: bool) -> Tracer | None:
+    """The application's; or, with *own*, one of ours where it has none."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, ProxyTracerProvider):
         # nobody has set one up
-        if not any(os.environ.get(name) for name in ENDPOINTS):
-            return None
-        return _own()
+        return _own() if own else None
     return provider.get_tracer("batchyard")
 
 

@@ -16,7 +16,7 @@ from batchyard.config import LedgerSettings, resolve_ledger
 from batchyard.errors import ConfigError
 from batchyard.ledger.database import Database
 from batchyard.registry import Registry
-from batchyard_prometheus._collector import LedgerCollector
+from batchyard_prometheus.collector import LedgerCollector
 
 __all__ = ["command"]
 

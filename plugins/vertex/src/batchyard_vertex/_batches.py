@@ -21,10 +21,12 @@ from batchyard.steps import call, create_once, retrying
 from batchyard_vertex._cures import advised
 from batchyard_vertex._errors import google_refusal
 from batchyard_vertex._files import SKEW, retrieve_input
+from batchyard_vertex._folder import listed
 from batchyard_vertex._jobs import Job, JobList, batch_of, input_of
 from batchyard_vertex._labels import PREFIX, labels_of
 from batchyard_vertex._names import JobId, Places, ResultId, job_id, parse_file_id, token_of
 from batchyard_vertex._wire import Query, Wire, url_of
+from batchyard_vertex.storage import Bucket
 from batchyard_vertex.translation import ENDPOINTS, Ended, publisher_of
 
 __all__ = [
@@ -32,12 +34,14 @@ __all__ = [
     "create_batch",
     "ended_job",
     "find_batch",
+    "job_url",
+    "jobs_of",
     "list_batches",
     "model_name",
     "probe",
-    "result_file",
     "retrieve_batch",
     "retrieve_job",
+    "retrieve_result",
 ]
 
 AMBIGUITY = 60.0
@@ -49,7 +53,9 @@ MOST = 100
 OWN = f"labels.{PREFIX}-file:*"
 
 
-def _url(wire: Wire, job: JobId | None = None, verb: str = "", query: Query | None = None) -> str:
+def job_url(
+    wire: Wire, job: JobId | None = None, verb: str = "", query: Query | None = None
+) -> str:
     settings = wire.settings
     location = job.location if job else settings.location
     parts = ["v1", "projects", settings.project, "locations", location, "batchPredictionJobs"]
@@ -78,7 +84,7 @@ async def create_batch(wire: Wire, places: Places, batch: BatchRequest) -> Batch
     body = _body(wire, places, _Order(batch, file_id, about, token))
 
     def send() -> Plan[Job]:
-        return wire.post(Job, _url(wire), body)
+        return wire.post(Job, job_url(wire), body)
 
     async def find(since: float) -> Job | None:
         return await _find(wire, places, f'display_name="{_name(token)}"', since)
@@ -119,6 +125,7 @@ class _Order:
             "endpoint": ENDPOINTS[self.endpoint],
             "lines": str(self.about.get("lines", "")),
             "left-out": str(self.about.get("left_out", "")),
+            "rows": str(self.about.get("rows", "")),
         }
         named = {f"{PREFIX}-{name}": value for name, value in labels.items() if value}
         return {**named, **labels_of(self.metadata)}
@@ -156,7 +163,7 @@ def model_name(name: str) -> str:
 
 async def retrieve_job(wire: Wire, places: Places, identity: JobId) -> Job:
     """Raises :class:`NotFoundError` also for a job that is not of the account's files."""
-    job = await wire.get(Job, _url(wire, identity))
+    job = await wire.get(Job, job_url(wire, identity))
     if input_of(job, places) is None:
         raise NotFoundError(
             f"{identity.id} has no input in this account's part of the bucket",
@@ -175,8 +182,14 @@ async def ended_job(wire: Wire, places: Places, ref: Ref, result: ResultId) -> E
     return Ended(input_of(job, places) or "", output, job.of_rows, job.rows)
 
 
-def result_file(job: Job, result: ResultId) -> FileObject:
+async def retrieve_result(wire: Wire, places: Places, result: ResultId) -> FileObject:
     """The output or error file of a job that has ended."""
+    job = await retrieve_job(wire, places, result.job)
+    output = places.own(job.directory) if job.directory else None
+    if job.status in TERMINAL_STATUSES and output is not None:
+        folder = await listed(Bucket(wire), output)
+        if folder.is_deleted(result.role):
+            raise NotFoundError("the file was deleted", status=404, param="file_id")
     if job.status not in TERMINAL_STATUSES:
         raise NotFoundError(f"{result.job.id} has no files yet", status=404, param="file_id")
     return FileObject.model_validate(
@@ -203,7 +216,7 @@ async def retrieve_batch(wire: Wire, places: Places, batch: Ref) -> Batch:
 async def cancel_batch(wire: Wire, places: Places, batch: Ref) -> Batch:
     """Cancel, or read a batch that has ended.  Cancelling twice does no harm."""
     identity = job_id(batch.id, wire.settings.location)
-    url = _url(wire, identity, ":cancel")
+    url = job_url(wire, identity, ":cancel")
     headers = {"content-type": "application/json"}
 
     async def send(request: Request) -> None:
@@ -258,7 +271,7 @@ async def list_batches(wire: Wire, places: Places, page: PageRequest) -> Page[Ba
 
 async def _listed(wire: Wire, terms: str, token: str | None, limit: int) -> JobList:
     query: Query = {"filter": terms, "pageSize": limit, "pageToken": token}
-    return await wire.get(JobList, _url(wire, query=query))
+    return await wire.get(JobList, job_url(wire, query=query))
 
 
 async def find_batch(
@@ -275,17 +288,25 @@ async def find_batch(
 
 
 async def _find(wire: Wire, places: Places, terms: str, since: float | None) -> Job | None:
-    """Of twins, the one that was made first."""
+    """Of twins, the one that was made first; one that was refused for now is none."""
     found: Job | None = None
     first = float("inf")
     async with aclosing(_walk(wire, terms)) as jobs:
         async for job in jobs:
-            created = batch_of(job, places).created_at
+            batch = batch_of(job, places)
+            created = batch.created_at
+            if batch.refused_for_now:
+                continue
             if since is not None and created is not None and created < since - SKEW:
                 continue
             if input_of(job, places) and (found is None or (created or first) < first):
                 found, first = job, created or first
     return found
+
+
+def jobs_of(wire: Wire, file_id: str) -> Stream[Job]:
+    """The jobs that were made of the account's file, where it has its jobs now."""
+    return _walk(wire, f'labels.{PREFIX}-file="{file_id}"')
 
 
 async def _walk(wire: Wire, terms: str) -> Stream[Job]:

@@ -83,13 +83,19 @@ async def described(wire: Wire, there: Elsewhere) -> FileObject:
 
 async def lines_of(wire: Wire, there: Elsewhere) -> Stream[bytes]:
     """The object, with Gemini's own lines written as requests for its endpoint."""
-    numbers = count(1)
+    bucket = Bucket(wire, there.bucket)
+    # looked at before it is read: what is too large would fill the disk, and be refused then
+    _check_size((await bucket.metadata(there.name)).size, wire.settings, there)
+    numbers, size = count(1), 0
     write: Callable[[bytes], bytes] = partial(_written, there=there, numbers=numbers)
     held = bytearray()
-    content = Bucket(wire, there.bucket).content(there.name)
+    content = bucket.content(there.name)
     async with aclosing(content):
         async for piece in content:
             held += piece
+            # it may be unpacked on the way
+            size += len(piece)
+            _check_size(size, wire.settings, there)
             if len(held) > MAX_LINE + BLOCK:
                 raise InputError(f"{there.uri} has a line of more than {MAX_LINE} bytes")
             end = held.rfind(b"\n", len(held) - len(piece)) + 1 if len(held) >= BLOCK else 0
@@ -99,6 +105,16 @@ async def lines_of(wire: Wire, there: Elsewhere) -> Stream[bytes]:
                 yield await Blocking(partial(write, whole))
     if held:
         yield await Blocking(partial(write, bytes(held)))
+
+
+def _check_size(size: int | None, settings: Settings, there: Elsewhere) -> None:
+    most = settings.max_bytes
+    if size is not None and most is not None and size > most:
+        raise InputError(
+            f"{there.uri} has {size:,} bytes or more, and {most:,} are taken. Split it.",
+            code="file_too_large",
+            param="file",
+        )
 
 
 class _Line(msgspec.Struct, gc=False):

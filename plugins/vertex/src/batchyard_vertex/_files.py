@@ -15,15 +15,16 @@ from batchyard.errors import (
     NotFoundError,
     UnsupportedError,
 )
-from batchyard.models import FileDeleted, FileObject, FileUpload, Page, PageRequest
+from batchyard.models import FileObject, FileUpload, Page, PageRequest
 from batchyard.steps import BytesSource, json_body
+from batchyard_vertex._limits import most_rows
 from batchyard_vertex._names import Places, file_id_at, token_of
 from batchyard_vertex._settings import Settings
 from batchyard_vertex._wire import Wire
 from batchyard_vertex.storage import Bucket, StoredObject
 from batchyard_vertex.translation import Options, Translated, losses_in, translated, whole
 
-__all__ = ["delete_input", "find_file", "list_files", "retrieve_input", "upload_file"]
+__all__ = ["find_file", "list_files", "retrieve_input", "upload_file"]
 
 SKEW = 60
 """Seconds by which Google's clock may be behind ours."""
@@ -57,6 +58,9 @@ async def upload_file(wire: Wire, places: Places, file: FileUpload) -> FileObjec
         "model": made.model,
         "endpoint": made.endpoint,
     }
+    if made.rows != made.lines - made.left_out:
+        # what a job counts is rows, and not lines
+        about["rows"] = str(made.rows)
     losses = made.losses.as_json()
     told = {"losses": losses} if losses["fields"] else {}
     if told:
@@ -77,7 +81,7 @@ def options_of(settings: Settings) -> Options:
 
 def _check_rows(wire: Wire, made: Translated) -> None:
     """Of some requests, Vertex AI takes several rows."""
-    most = wire.settings.most_lines(made.endpoint)
+    most = most_rows(wire.settings, made.endpoint, made.model)
     if made.rows > most:
         message = (
             f"The file comes to {made.rows} requests for Vertex AI, and {most} are taken. Split it."
@@ -104,7 +108,9 @@ def _file(
 ) -> FileObject:
     about = record.metadata or {}
     state: dict[str, Any] = {
-        name: about[name] for name in ("lines", "left_out", "model", "endpoint") if name in about
+        name: about[name]
+        for name in ("lines", "left_out", "rows", "model", "endpoint")
+        if name in about
     }
     if losses:
         state["losses"] = losses
@@ -120,17 +126,6 @@ def _file(
             "provider_state": state,
         }
     )
-
-
-async def delete_input(wire: Wire, places: Places, file_id: str) -> FileDeleted:
-    """Delete the lines.  The map of ids stays: the results of jobs are read with it."""
-    bucket = Bucket(wire)
-    # the record last: while it is there, a delete that broke off can be called again
-    await bucket.delete(places.original(file_id))
-    await bucket.delete(places.input(file_id))
-    if not await bucket.delete(places.record(file_id)):
-        raise NotFoundError(f"there is no file {file_id!r}", status=404, param="file_id")
-    return FileDeleted(id=file_id)
 
 
 async def list_files(wire: Wire, places: Places, page: PageRequest) -> Page[FileObject]:

@@ -48,6 +48,8 @@ _CODES = {
 }
 """Names of google.rpc.Code."""
 
+_EXHAUSTED = 8
+
 QUEUE = 72 * 3600
 """Seconds that a job may be queued before it expires (Vertex AI, batch inference)."""
 
@@ -175,6 +177,7 @@ def batch_of(job: Job, places: Places) -> Batch:
         output_file_id=job.id.file("output") if ended and output else None,
         error_file_id=job.id.file("error") if ended and (output or written_off) else None,
         request_counts=_counts(job),
+        refused_for_now=_is_refused(job),
         metadata=metadata_of(job.labels or {}),
         provider_state={
             "job": job.name,
@@ -208,15 +211,39 @@ def _errors(job: Job) -> BatchErrors | None:
     return BatchErrors(data=[BatchError(code=name, message=whole)])
 
 
+def _is_refused(job: Job) -> bool:
+    """Whether the job failed for want of quota, before any of its rows was done."""
+    exhausted = job.error is not None and job.error.code == _EXHAUSTED
+    done = job.completion_stats is not None and (job.completion_stats.successful_count or 0) > 0
+    return job.status == "failed" and exhausted and not done and job.directory is None
+
+
 def _counts(job: Job) -> RequestCounts:
     """What the service counted, and the lines that it never got to see."""
     stats = job.completion_stats or _Stats()
     left_out = _number(job.label("left-out"))
     completed = max(0, stats.successful_count or 0)
-    failed = max(0, stats.failed_count or 0) + left_out
+    failed = max(0, stats.failed_count or 0)
     rest = max(0, stats.incomplete_count or 0)
-    total = _number(job.label("lines")) or completed + failed + rest
-    return RequestCounts(total=total, completed=completed, failed=failed)
+    lines, rows = _number(job.label("lines")), _number(job.label("rows"))
+    if rows:
+        completed, failed = _of_lines(lines - left_out, rows, completed, failed)
+    total = lines or completed + failed + rest + left_out
+    return RequestCounts(total=total, completed=completed, failed=failed + left_out)
+
+
+def _of_lines(lines: int, rows: int, completed: int, failed: int) -> tuple[int, int]:
+    """What is certain of *lines* that are more *rows*, of which so many are done.
+
+    A row that is not complete spoils one line, and nobody says which: rows of
+    the same line may fail together.  Never more than there are.
+    """
+    whole = max(0, lines - max(0, rows - completed))
+    spoilt = min(failed, 1)
+    if completed + failed >= rows:
+        # a line without any good row is a failed one
+        spoilt = max(spoilt, lines - completed)
+    return whole, min(spoilt, lines - whole)
 
 
 def _number(text: str | None) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from batchyard.effects import Stream
 from batchyard.hookspecs import hookimpl
 from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
+    BatchDeleted,
     BatchRequest,
     Billing,
     Call,
@@ -24,9 +25,9 @@ from batchyard.models import (
     Ref,
     Usage,
 )
-from batchyard.steps import openai_wire
-from batchyard_vertex import _batches, _check, _files
+from batchyard_vertex import _batches, _check, _deleting, _files
 from batchyard_vertex._elsewhere import described, lines_of, parse_uri
+from batchyard_vertex._limits import most_rows
 from batchyard_vertex._names import Places, ResultId, parse_file_id
 from batchyard_vertex._settings import Settings as VertexSettings
 from batchyard_vertex._wire import Wire
@@ -70,23 +71,15 @@ class Vertex:
         known = parse_file_id(file.id)
         if isinstance(known, str):
             return await _files.retrieve_input(self._wire(call), self._places, known)
-        job = await _batches.retrieve_job(self._wire(call), self._places, known.job)
-        return _batches.result_file(job, known)
+        return await _batches.retrieve_result(self._wire(call), self._places, known)
 
     @hookimpl
     async def delete_file(self, call: Call, file: Ref) -> FileDeleted:
         known = parse_file_id(file.id)
         wire = self._wire(call)
         if isinstance(known, str):
-            return await _files.delete_input(wire, self._places, known)
-        ended = await _batches.ended_job(wire, self._places, file, known)
-        ended.check()
-        bucket = Bucket(wire)
-        if ended.output is not None:
-            async with aclosing(bucket.walk(f"{ended.output.rstrip('/')}/")) as found:
-                async for one in found:
-                    await bucket.delete(one.name)
-        return FileDeleted(id=file.id)
+            return await _deleting.delete_input(wire, self._places, known)
+        return await _deleting.delete_results(wire, self._places, file, known)
 
     @hookimpl
     async def list_files(self, call: Call, page: PageRequest) -> Page[FileObject]:
@@ -124,6 +117,10 @@ class Vertex:
         return await _batches.cancel_batch(self._wire(call), self._places, batch)
 
     @hookimpl
+    async def delete_batch(self, call: Call, batch: Ref) -> BatchDeleted:
+        return await _deleting.delete_batch(self._wire(call), self._places, batch)
+
+    @hookimpl
     async def list_batches(self, call: Call, page: PageRequest) -> Page[Batch]:
         return await _batches.list_batches(self._wire(call), self._places, page)
 
@@ -139,8 +136,11 @@ class Vertex:
 
     @hookimpl
     def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:
-        """Of Gemini's own answers, or of those that were translated."""
-        return usage_reader(endpoint) or openai_wire.usage_reader(endpoint)
+        return usage_reader(endpoint)
+
+    @hookimpl
+    def staged_inputs(self) -> Literal["keep", "delete"]:
+        return self._settings.staged_inputs
 
     @hookimpl
     def billing(self, model: str | None, requested: str | None) -> Billing:
@@ -153,7 +153,7 @@ class Vertex:
     def limits(self, endpoint: str | None, model: str | None) -> Limits:
         """What a file may have (Vertex AI, batch inference; batch embeddings)."""
         return Limits(
-            max_lines=self._settings.most_lines(endpoint),
+            max_lines=most_rows(self._settings, endpoint, model),
             max_bytes=self._settings.max_bytes,
             endpoints=tuple(ENDPOINTS),
         )

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,9 +27,6 @@ GOOGLES = "googleapis.com"
 
 QUARTER = 256 * 1024
 """Chunks of a resumable upload are multiples of this (Cloud Storage, resumable uploads)."""
-
-MOST = 200_000
-MOST_EMBEDDINGS = 1_000_000
 
 _LARGEST_KEY = 64 * 1024
 """Characters that a key has, at most."""
@@ -104,13 +101,19 @@ class Settings(TranslationSettings):
         default=None, description="where projects are, for the check of an account"
     )
     token_url: str | None = Field(default=None, description="instead of the credentials' own")
+    staged_inputs: Literal["keep", "delete"] = Field(
+        default="keep",
+        description="`delete` has a ledger delete what it uploaded, the job and what that wrote, "
+        "once the batch is settled",
+    )
     timeout: float = Field(default=600.0, gt=0, description="seconds without progress")
     create_timeout: float = Field(default=60.0, gt=0, description="seconds a create may take")
     chunk_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="bytes sent at a time")
     max_lines: int | None = Field(
         default=None,
         gt=0,
-        description="requests in one file, in place of 200,000 and, of embeddings, 1,000,000",
+        description="requests in one file, in place of 200,000 and, of embeddings, 1,000,000 or, "
+        "for text-embedding models, 30,000",
     )
     max_bytes: int | None = Field(default=1_000_000_000, gt=0, description="bytes in one file")
 
@@ -212,11 +215,6 @@ class Settings(TranslationSettings):
         """Where projects are described.  What stands in for the jobs stands in for this too."""
         usual = self.base_url or f"https://cloudresourcemanager.{self.universe_domain}"
         return self.resource_manager_url or usual
-
-    def most_lines(self, endpoint: str | None) -> int:
-        """Requests that a file may have (Vertex AI, batch inference; batch embeddings)."""
-        usual = MOST if endpoint not in {None, "/v1/embeddings"} else MOST_EMBEDDINGS
-        return self.max_lines or usual
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings | None:

@@ -89,6 +89,9 @@ class Dialect:
         OpenAI looks at the file only later, in validation.
         """
 
+    def check_part(self, content_type: str | None) -> None:
+        """Raise the `ApiError` that refuses an upload whose file has this type in its form."""
+
     def file_life(self, life: int | None) -> int | None:
         """The life that a file gets which was asked for with this one, in seconds."""
         return life

@@ -104,6 +104,7 @@ class FileRoutes:
                 raise ApiError(
                     f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter"
                 )
+        self._dialect.check_part(form.file.content_type)
         is_batch = purpose == "batch"
         if is_batch and not form.file.filename.endswith(".jsonl"):
             raise ApiError("Invalid file format for Batch API. Must be .jsonl", param="file")

@@ -19,7 +19,7 @@ from batchyard.ledger.jobs._observing import (
     seen_values,
     stalled,
 )
-from batchyard.ledger.jobs._parking import parked, wait_for_account
+from batchyard.ledger.jobs._parking import wait_for_account
 from batchyard.ledger.jobs._requests import request_of
 from batchyard.ledger.jobs._submitting import submit
 from batchyard.ledger.jobs._twins import look_for_twin
@@ -35,7 +35,6 @@ __all__ = [
     "lost",
     "observe",
     "observed_alike",
-    "parked",
     "pause_after",
     "put_off_looking",
     "refresh",

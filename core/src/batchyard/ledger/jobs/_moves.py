@@ -54,15 +54,10 @@ async def move(tx: Transaction, job: JobRecord, to: JobState, **values: Any) -> 
     return JobRecord.of(row)
 
 
-async def put_off(
-    parts: Parts, job: JobRecord, error: BatchyardError, *, until: float | None = None
-) -> float:
-    """Leave the job where it is, with the reason; seconds until it is tried again.
-
-    That is *until* a time (Unix seconds), where one is given.
-    """
+async def put_off(parts: Parts, job: JobRecord, error: BatchyardError) -> float:
+    """Leave the job where it is, with the reason; seconds until it is tried again."""
     now = parts.now()
-    pause = pause_after(job.attempts, error) if until is None else until - now
+    pause = pause_after(job.attempts, error)
     await moved(
         parts,
         job,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from batchyard.errors import BatchyardError
-from batchyard.ledger.database import leases_until, take_lease
 from batchyard.ledger.jobs._batch_row import refresh
 from batchyard.ledger.jobs._moves import REASON, due_at, move
 from batchyard.ledger.leasing import Overtaken
-from batchyard.ledger.parts import Parts, transaction
+from batchyard.ledger.parking import alone_until, leave_alone
+from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.models import Batch
 
@@ -21,8 +20,8 @@ __all__ = [
     "LONG",
     "may_be_sent_again",
     "park",
-    "parked",
     "put_back",
+    "sent_soon",
     "wait_for_account",
     "waited_enough",
 ]
@@ -42,8 +41,6 @@ LONG = 3600.0
 
 PARKED_MOST = 2 * 86_400.0
 """Seconds that an account is left alone at most, whatever it asks for."""
-
-PREFIX = "parked:"
 
 
 def may_be_sent_again(job: JobRecord, seen: Batch, now: float) -> bool:
@@ -98,25 +95,34 @@ def _pause(sends: int) -> float:
     return pause * random.uniform(0.75, 1.0)  # noqa: S311 - it keeps no secret
 
 
-async def park(parts: Parts, account: str, error: BatchyardError) -> float:
-    """Send nothing of the account's for as long as it asks; until when (Unix seconds)."""
+async def park(parts: Parts, job: JobRecord, error: BatchyardError) -> float:
+    """Send nothing of the job's account for as long as it asks; seconds that the job waits."""
     seconds = min(error.retry_after or 0.0, PARKED_MOST)
-    # nobody gives it back: it says until when nobody need ask
-    await take_lease(parts.db, f"{PREFIX}{account}", "asked", seconds)
-    log.warning("account %s is sent nothing for %.0f s: %s", account, seconds, error)
-    return parts.now() + seconds
+    await leave_alone(parts.db, job.account, seconds)
+    log.warning("account %s is sent nothing for %.0f s: %s", job.account, seconds, error)
+    now = parts.now()
+    async with transaction(parts) as tx:
+        until = await alone_until(tx.connection, now, job.account) or now
+        values = {"attempts": job.attempts + 1, "reason": str(error)[:REASON]}
+        await move(tx, job, job.state, **values, next_at=due_at(job, until))
+    return until - now
 
 
-async def parked(parts: Parts) -> Mapping[str, float]:
-    """Until when (Unix seconds) accounts are to be left alone, by their names."""
-    found = await leases_until(parts.db, PREFIX)
-    return {name.removeprefix(PREFIX): until for name, until in found.items()}
+async def sent_soon(tx: Transaction, job: JobRecord) -> JobRecord | None:
+    """The job, to be sent again now; ``None`` where its account is to be left alone."""
+    until = await alone_until(tx.connection, tx.now(), job.account)
+    if until is None:
+        return await move(tx, job, "uploaded")
+    await move(tx, job, "uploaded", next_at=due_at(job, until))
+    return None
 
 
-async def wait_for_account(parts: Parts, job: JobRecord, until: float) -> None:
-    """Put the job off, unless somebody has it or asks for it meanwhile."""
+async def wait_for_account(parts: Parts, job: JobRecord) -> None:
+    """Put the job off, unless somebody has it, or asks for it meanwhile, or has ended the wait."""
     reason = f"account {job.account} asked to be left alone for a while"
-    values = {"next_at": due_at(job, until), "reason": job.reason or reason}
     with suppress(Overtaken):
         async with transaction(parts) as tx:
-            await move(tx, job, job.state, **values)
+            until = await alone_until(tx.connection, tx.now(), job.account)
+            if until is not None:
+                values = {"next_at": due_at(job, until), "reason": job.reason or reason}
+                await move(tx, job, job.state, **values)

@@ -31,7 +31,7 @@ from batchyard.ledger.jobs._moves import (
     set_aside,
 )
 from batchyard.ledger.jobs._observing import job_refused, seen_values
-from batchyard.ledger.jobs._parking import LONG, park, parked, waited_enough
+from batchyard.ledger.jobs._parking import LONG, park, sent_soon, waited_enough
 from batchyard.ledger.jobs._requests import request_of, upload_of
 from batchyard.ledger.jobs._twins import confirmed, record_twin
 from batchyard.ledger.leasing import Overtaken, claim, held, release
@@ -253,11 +253,8 @@ async def _not_there(parts: Parts, job: JobRecord) -> JobRecord | None:
     if now < (job.sent_at or now) + CREATE_TIMEOUT:
         await moved(parts, job, "creating", next_at=due_at(job, now + LOOK_EVERY))
         return None
-    until = (await parked(parts)).get(job.account)
-    if until is None:
-        return await moved(parts, job, "uploaded")
-    await moved(parts, job, "uploaded", next_at=due_at(job, until))
-    return None
+    async with transaction(parts) as tx:
+        return await sent_soon(tx, job)
 
 
 async def _tracked(parts: Parts, job: JobRecord, made: Batch) -> JobRecord | None:
@@ -306,7 +303,7 @@ async def _failed(parts: Parts, job: JobRecord, error: BatchyardError) -> None:
     if job.state == "creating":
         job = await moved(parts, job, "uploaded")
     if (error.retry_after or 0.0) > LONG:
-        pause = await put_off(parts, job, error, until=await park(parts, job.account, error))
+        pause = await park(parts, job, error)
     else:
         pause = await put_off(parts, job, error)
     log.warning("job %s waits %.0f s: %s", job.id, pause, error)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import or_, select
 
-from batchyard.ledger.jobs import parked, submit, wait_for_account
+from batchyard.ledger.jobs import submit, wait_for_account
+from batchyard.ledger.parking import parked_until
 from batchyard.ledger.parts import Parts
 from batchyard.ledger.records import JobRecord
 from batchyard.ledger.settling import adjust, settle
@@ -24,8 +25,8 @@ async def advance(parts: Parts, batch_id: str) -> None:
     claimed, and what is claimed by another is left to it.
     """
     due = await parts.grouped(_due_all, batch_id)
-    for job, until in due.parked:
-        await wait_for_account(parts, job, until)
+    for job in due.parked:
+        await wait_for_account(parts, job)
     for job in due.jobs:
         await submit(parts, job)
     if due.jobs:
@@ -41,11 +42,11 @@ async def advance(parts: Parts, batch_id: str) -> None:
 class _Due:
     """Jobs that are to be sent now, and the phase of a batch for which something is due.
 
-    ``parked`` are jobs of accounts that are to be left alone until a time.
+    ``parked`` are jobs of accounts that are to be left alone.
     """
 
     jobs: list[JobRecord] = field(default_factory=list)
-    parked: list[tuple[JobRecord, float]] = field(default_factory=list)
+    parked: list[JobRecord] = field(default_factory=list)
     phase: Phase | None = None
 
 
@@ -67,12 +68,12 @@ async def _due_all(parts: Parts, ids: Sequence[str]) -> list[_Due]:
     ended = select(batches.c.id, batches.c.phase).where(
         batches.c.id.in_(found), batches.c.next_at <= now
     )
-    alone = await parked(parts)
+    alone = await parked_until(parts.db)
     async with parts.db.reading() as connection:
         for row in (await connection.execute(unsent.order_by(jobs.c.number))).mappings():
             of_batch, job = found[row["batch_id"]], JobRecord.of(row)
             if job.account in alone and not row["unheld"]:
-                of_batch.parked.append((job, alone[job.account]))
+                of_batch.parked.append(job)
             else:
                 of_batch.jobs.append(job)
         for batch_id, phase in await connection.execute(ended):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
@@ -160,6 +161,10 @@ class AzureDialect(Dialect):
                 code="unexpectedEntityState",
             )
 
+    def check_part(self, content_type: str | None) -> None:
+        if not (content_type or "").strip():
+            raise ApiError("The file has no or an empty content type.", param="file")
+
     def check_quota(self, life: int | None, files: Sequence[File]) -> None:
         lasting, all_of_them = self._resource.most_files
         without = sum(1 for one in files if one.expires_at is None)
@@ -186,6 +191,8 @@ class AzureDialect(Dialect):
         return self._resource.orders.taken(body, now)
 
     def input_issue(self, file_id: str) -> tuple[str, str] | None:
+        if "no-batch-sku" in self._quirks:
+            return "invalid_request", "The deployment's SKU takes no batches."
         forbidden = "blobs-forbidden" in self._quirks
         return self._resource.orders.issue(file_id, forbidden=forbidden)
 
@@ -286,7 +293,11 @@ class AzureDialect(Dialect):
             shown["error_file_id"] = shown["error_file_id"] or ""
         if "string-line-numbers" in self._quirks and shown["errors"]:
             shown["errors"] = problems_as_text(shown["errors"])
-        return oddly(self._resource.orders.shown(shown), self._quirks)
+        shown = self._resource.orders.shown(shown)
+        if "decoded-blob-urls" in self._quirks:
+            named = [name for name in shown if name.endswith("_blob")]
+            shown |= {name: unquote(shown[name]) for name in named}
+        return oddly(shown, self._quirks)
 
     def row_document(self, document: dict[str, Any]) -> dict[str, Any]:
         response = document["response"]

@@ -23,6 +23,7 @@ PROFILE = (
     Quirk("value-lists", 'the items of a list are its "value", not its "data"'),
     Quirk("failed-with-stamps", "a failed batch has a completed_at, and a file id of nothing"),
     Quirk("no-expiry-shown", "batches never have an expires_at"),
+    Quirk("decoded-blob-urls", "batches say the URLs of their blobs without any %20"),
     Quirk("filtered-completions", "so many completions are cut short by the content filter"),
 )
 """What a service may do all at once, and a batch still come to its end."""
@@ -32,6 +33,7 @@ ALL_QUIRKS = "all-quirks"
 AZURE_QUIRKS = (
     *PROFILE,
     Quirk("blobs-forbidden", "the resource may not read blobs: input_no_permissions"),
+    Quirk("no-batch-sku", "the deployments are of a SKU that takes no batches: invalid_request"),
     Quirk(ALL_QUIRKS, "all of these at once that a batch survives"),
 )
 

@@ -26,6 +26,10 @@ _CANCELLING = 20.0
 _QUEUE = 72 * 3600.0
 _DAY = 24 * 3600.0
 _URI = re.compile(r"gs://([^/]+)/(.+)")
+_QUOTA = (
+    "Quota exceeded for aiplatform.googleapis.com/textembedding_gecko_batch_requests. Please try "
+    "again later."
+)
 _EXPORT = "The job failed with an internal error while it exported its results."
 
 
@@ -142,6 +146,9 @@ class Jobs:
                 self._fail(job, 9, message, at)
                 return
             self._access.check_agent_reads(uri)
+            if job.sequence < self._quirks.value("quota-full"):
+                self._fail(job, 8, _QUOTA, at)
+                return
             strict = "lenient-importer" not in self._quirks
             job.rows = imported(self._objects.get(bucket, name).blob, kind, strict=strict)
         except ImportFailedError as error:

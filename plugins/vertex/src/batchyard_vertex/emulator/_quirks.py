@@ -39,6 +39,7 @@ QUIRKS = (
     Quirk("paused", "Jobs are PAUSED for a while, and then UPDATING."),
     Quirk("partial-state", "Jobs with failed rows end PARTIALLY_SUCCEEDED."),
     Quirk("queue-full", "Jobs expire in the queue, after 72 hours."),
+    Quirk("quota-full", "The first jobs, that many, fail with code 8 before a row is done.", 1),
     Quirk("day-ends", "Jobs end after 24 hours, with that share of their rows done.", 0.5),
     Quirk("fails-with-rows", "Jobs fail with code 13 after writing that share of their rows.", 0.5),
     Quirk("cancel-lags", "A cancel shows in a job's state that many seconds later.", 5),

@@ -14,8 +14,9 @@ from batchyard_vertex.translation._usage import gemini_counts
 
 __all__ = [
     "About",
+    "Blocked",
     "Spoken",
-    "block_reason",
+    "blocked_in",
     "chat_completion",
     "created_at",
     "finish_of",
@@ -70,16 +71,29 @@ class Spoken(NamedTuple):
     signature: str | None
 
 
-def block_reason(answer: Answer) -> str | None:
-    """Why the prompt was not answered at all."""
+class Blocked(NamedTuple):
+    """Why a prompt was not answered at all, and what more is told of it."""
+
+    reason: str
+    told: str
+
+    @property
+    def message(self) -> str:
+        return f"The prompt was blocked ({self.reason})." + (f" {self.told}" if self.told else "")
+
+
+def blocked_in(answer: Answer) -> Blocked | None:
     feedback = answer.get("promptFeedback")
-    reason = feedback.get("blockReason") if isinstance(feedback, Mapping) else None
-    return reason if isinstance(reason, str) and reason else None
+    if answer.get("candidates") or not isinstance(feedback, Mapping):
+        return None
+    reason = text_in(feedback, "blockReason")
+    return Blocked(reason, text_in(feedback, "blockReasonMessage")) if reason else None
 
 
 def chat_completion(answer: Answer, about: About) -> dict[str, Any]:
     """The body that OpenAI would have answered with."""
     counts = gemini_counts(answer.get("usageMetadata"))
+    blocked = blocked_in(answer)
     return {
         "id": text_in(answer, "responseId") or f"chatcmpl-{about.row}",
         "object": "chat.completion",
@@ -88,7 +102,8 @@ def chat_completion(answer: Answer, about: About) -> dict[str, Any]:
         "choices": [
             _choice(one, number, about.row)
             for number, one in enumerate(mappings(answer.get("candidates")))
-        ],
+        ]
+        or ([_withheld(blocked)] if blocked else []),
         "usage": counts and counts.of_chat(),
     }
 
@@ -146,6 +161,18 @@ def _choice(candidate: Answer, position: int, row: str) -> dict[str, Any]:
     }
     _explain(candidate, choice)
     return choice
+
+
+def _withheld(blocked: Blocked) -> dict[str, Any]:
+    """The choice there would have been: without a content, so that nobody takes it for one."""
+    return {
+        "index": 0,
+        "message": {"role": "assistant", "content": None, "refusal": None},
+        "logprobs": None,
+        "finish_reason": "content_filter",
+        "native_finish_reason": blocked.reason,
+        **({"finish_message": blocked.told} if blocked.told else {}),
+    }
 
 
 def _explain(candidate: Answer, choice: dict[str, Any]) -> None:

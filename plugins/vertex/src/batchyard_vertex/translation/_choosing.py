@@ -17,7 +17,7 @@ from batchyard_vertex.translation._options import Options
 from batchyard_vertex.translation._refusals import LineRefusedError
 from batchyard_vertex.translation._traits import publisher_of
 
-__all__ = ["ENDPOINTS", "NATIVE", "dialect_of"]
+__all__ = ["EMBEDDINGS", "ENDPOINTS", "NATIVE", "dialect_of"]
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import msgspec
-
 from batchyard_vertex.translation._config import bounded
 from batchyard_vertex.translation._dialects import SIBLING, Given, Prepared, decoded
 from batchyard_vertex.translation._digests import digest_of, encoded
-from batchyard_vertex.translation._losses import Notes, approximated, lost
+from batchyard_vertex.translation._importer import Importer, loadable
+from batchyard_vertex.translation._losses import Loss, Notes, approximated, lost
 from batchyard_vertex.translation._messages import json_object
 from batchyard_vertex.translation._options import Options
-from batchyard_vertex.translation._parts import Part, content_parts
+from batchyard_vertex.translation._parts import RESOLUTION, Part, content_parts
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 from batchyard_vertex.translation._rest import without_effect
 from batchyard_vertex.translation._row_ids import Entry
@@ -58,6 +57,7 @@ class Claude:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._importer = Importer()
 
     def prepare(self, given: Given, notes: Notes) -> Prepared:
         body = {name: decoded(raw) for name, raw in given.fields.items()}
@@ -65,6 +65,7 @@ class Claude:
             request = {name: one for name, one in body.items() if name != "model"}
         else:
             request = claude_request(body, self._options, notes)
+        self._importer.check(request, "request", given.number)
         line = encoded({SIBLING: given.short, "request": request}) + b"\n"
         return Prepared(line, Entry(given.custom_id, (digest_of(request),)).encoded())
 
@@ -74,12 +75,15 @@ class OpenModel:
 
     name = "open"
 
+    def __init__(self) -> None:
+        self._importer = Importer()
+
     def prepare(self, given: Given, notes: Notes) -> Prepared:
-        body = given.fields
+        body = loadable({name: decoded(raw) for name, raw in given.fields.items()})
+        self._importer.check(body, "body", given.number)
         line = {SIBLING: given.short, "method": "POST", "url": "/v1/chat/completions", "body": body}
-        digest = digest_of({name: decoded(raw) for name, raw in body.items()})
-        written = msgspec.json.encode(line) + b"\n"
-        return Prepared(written, Entry(given.custom_id, (digest,)).encoded())
+        written = encoded(line) + b"\n"
+        return Prepared(written, Entry(given.custom_id, (digest_of(body),)).encoded())
 
 
 def claude_request(body: Body, options: Options, notes: Notes) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def claude_request(body: Body, options: Options, notes: Notes) -> dict[str, Any]
     }
     if system:
         request["system"] = system
-    request |= _sampling(body, notes) | _tools(body)
+    request |= _sampling(body, notes) | _tools(body, notes)
     thinking = _thinking(body, options, notes)
     if thinking:
         request["thinking"] = thinking
@@ -119,7 +123,9 @@ def _tell_uncarried(body: Body, notes: Notes) -> None:
             notes.append(ignored)
         elif name == "n" and value != 1:
             raise LineRefusedError("Claude makes one answer to a request.", "body.n")
-        elif name not in {"n", "metadata"} and value not in (False, {"type": "text"}):
+        elif name in {"metadata", "labels"}:
+            notes.append(Loss("ignored", name, "Claude's requests have no labels."))
+        elif name != "n" and value not in (False, {"type": "text"}):
             notes.append(lost(name, "Claude has no such field."))
 
 
@@ -137,7 +143,9 @@ def _sampling(body: Body, notes: Notes) -> dict[str, Any]:
     stop = body.get("stop")
     if stop is not None:
         made["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    if isinstance(body.get("user"), str):
+    if body.get("user") is not None:
+        if not isinstance(body["user"], str):
+            raise RowRefusedError("`user` is a text.", "user")
         made["metadata"] = {"user_id": body["user"]}
     return made
 
@@ -146,6 +154,8 @@ def _thinking(body: Body, options: Options, notes: Notes) -> dict[str, Any]:
     if isinstance(body.get("thinking"), Mapping):
         return dict(body["thinking"])
     effort = effort_of(body)
+    if effort == "minimal":
+        notes.append(approximated("reasoning_effort", "It is not to think at all."))
     if effort in {None, "none", "minimal"}:
         return {}
     if effort in {"xhigh", "max"}:
@@ -155,7 +165,7 @@ def _thinking(body: Body, options: Options, notes: Notes) -> dict[str, Any]:
     return {"type": "enabled", "budget_tokens": max(LEAST_THINKING, budget)}
 
 
-def _tools(body: Body) -> dict[str, Any]:
+def _tools(body: Body, notes: Notes) -> dict[str, Any]:
     tools = body.get("tools")
     if not tools:
         return {}
@@ -165,9 +175,13 @@ def _tools(body: Body) -> dict[str, Any]:
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             message = "Tools of other types than function cannot be carried to Claude."
             raise LineRefusedError(message, f"body.tools[{number}]")
-        one = {"name": function["name"], "input_schema": function.get("parameters") or _EMPTY}
+        schema = loadable(function.get("parameters")) or _EMPTY
+        one = {"name": function["name"], "input_schema": schema}
         if function.get("description"):
             one["description"] = function["description"]
+        if function.get("strict"):
+            field = f"tools[{number}].function.strict"
+            notes.append(approximated(field, "Claude keeps to the schema as well as it can."))
         declared.append(one)
     return {"tools": declared, **_choice(body)}
 
@@ -199,12 +213,7 @@ def _conversation(messages: Any, notes: Notes) -> tuple[list[Part], list[dict[st
     for number, message in enumerate(messages):
         param = f"messages[{number}]"
         role = message.get("role") if isinstance(message, Mapping) else None
-        parts = content_parts(
-            message.get("content") if isinstance(message, Mapping) else None,
-            f"{param}.content",
-            notes,
-        )
-        blocks = [_block(part, param) for part in parts]
+        blocks = _blocks(message if role is not None else {}, param, notes)
         if role in {"system", "developer"}:
             system += blocks
             continue
@@ -222,6 +231,24 @@ def _conversation(messages: Any, notes: Notes) -> tuple[list[Part], list[dict[st
     if not turns and system:
         turns.append({"role": "user", "content": [system.pop()]})
     return system, turns
+
+
+def _blocks(message: Mapping[str, Any], param: str, notes: Notes) -> list[Part]:
+    """What is said, but for calls; what Claude's messages have no room for is told."""
+    parts = content_parts(message.get("content"), f"{param}.content", notes)
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        parts.append({"text": refusal})
+    for name in ("audio", "function_call"):
+        if message.get(name) is not None:
+            told = f"`{name}` of a message cannot be carried to Claude."
+            raise LineRefusedError(told, f"body.{param}.{name}")
+    if message.get("name") is not None and message.get("role") not in {"tool", "function"}:
+        notes.append(lost(f"{param}.name", "Claude's turns do not name who speaks."))
+    if any(RESOLUTION in part for part in parts):
+        field = f"{param}.content[].image_url.detail"
+        notes.append(lost(field, "Claude has one resolution for all pictures."))
+    return [_block(part, param) for part in parts]
 
 
 def _calls(calls: Any, param: str) -> list[Part]:

@@ -206,6 +206,7 @@ class GeminiNative:
         if "cachedContent" in request or "cached_content" in request:
             message = "Vertex AI has no explicit caching in batches."
             raise LineRefusedError(message, "body.cachedContent")
+        _refuse_retrieval(request.get("tools"))
         labels = request.get("labels") or {}
         if not isinstance(labels, dict):
             raise RowRefusedError("`labels` is a JSON object.", "labels")
@@ -214,6 +215,13 @@ class GeminiNative:
         digest = digest_of({name: one for name, one in request.items() if name != "labels"})
         line = _bare({SIBLING: given.short, "request": request}) + b"\n"
         return Prepared(line, Entry(given.custom_id, (digest,)).encoded())
+
+
+def _refuse_retrieval(tools: Any) -> None:
+    for number, tool in enumerate(tools if isinstance(tools, list) else ()):
+        if isinstance(tool, dict) and "retrieval" in tool:
+            message = "Vertex AI has no retrieval (RAG) in batches."
+            raise LineRefusedError(message, f"body.tools[{number}].retrieval")
 
 
 _BEGIN = b'{"%b":"' % SIBLING.encode()

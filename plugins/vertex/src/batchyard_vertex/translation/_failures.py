@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["error_body", "failure_of", "refusal"]
+__all__ = ["error_body", "failure_of", "refusal", "spent"]
 
 _PHRASES = {status.phrase.lower(): int(status) for status in HTTPStatus}
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z' -]{2,40}):")
@@ -53,6 +53,13 @@ def failure_of(status: str) -> dict[str, Any]:
 
 def refusal(status: int, error: Mapping[str, Any]) -> dict[str, Any]:
     return {"status_code": status, "request_id": "", "body": {"error": error}}
+
+
+def spent(response: dict[str, Any], used: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The refusal, with the model and the tokens that were paid for beside its error."""
+    if not used:
+        return response
+    return {**response, "body": {**response["body"], **used}}
 
 
 def error_body(status: int, message: str, code: str | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from batchyard_vertex.translation._refusals import LineRefusedError
 
-__all__ = ["Importer", "check_names"]
+__all__ = ["Importer", "check_names", "loadable"]
 
 DEEPEST = 15
 """Levels of objects in one another."""
@@ -39,6 +39,17 @@ def check_names(value: Any, path: str) -> None:
     for below, _, depth in _walk(value, path, path.count(".") + 2):
         if depth > DEEPEST:
             raise _refused(f"is nested more than {DEEPEST} levels deep", below)
+
+
+def loadable(value: Any) -> Any:
+    """Without nulls, and without ``properties`` that are none: both say nothing."""
+    if isinstance(value, dict):
+        return {
+            name: loadable(one)
+            for name, one in value.items()
+            if one is not None and not (name == "properties" and one == {})
+        }
+    return [loadable(one) for one in value if one is not None] if isinstance(value, list) else value
 
 
 class Importer:

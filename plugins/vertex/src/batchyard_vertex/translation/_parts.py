@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from batchyard_vertex.translation._losses import Notes, approximated
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 
-__all__ = ["Part", "content_parts"]
+__all__ = ["RESOLUTION", "Part", "content_parts"]
 
 Part: TypeAlias = dict[str, Any]
 

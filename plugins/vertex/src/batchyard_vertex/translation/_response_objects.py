@@ -8,6 +8,7 @@ from typing import Any
 from batchyard_vertex.translation._answers import (
     About,
     Spoken,
+    blocked_in,
     created_at,
     finish_of,
     logprobs_of,
@@ -30,6 +31,8 @@ def response_object(answer: Mapping[str, Any], about: About) -> dict[str, Any]:
     first = candidates[0] if candidates else {}
     spoken = spoken_in(first, f"call_{about.row}")
     reason = None if spoken.calls else _INCOMPLETE.get(finish_of(first))
+    if blocked_in(answer) is not None:
+        reason = "content_filter"
     counts = gemini_counts(answer.get("usageMetadata"))
     status = "incomplete" if reason else "completed"
     return {
@@ -42,7 +45,7 @@ def response_object(answer: Mapping[str, Any], about: About) -> dict[str, Any]:
         "instructions": None,
         "metadata": {},
         "model": model_of(answer, about),
-        "output": [*_items(first, spoken, about.row, status)],
+        "output": _items(first, spoken, about.row, status) if candidates else [],
         "parallel_tool_calls": True,
         "temperature": None,
         "tool_choice": "auto",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from batchyard_vertex.translation._losses import Notes, lost
+from batchyard_vertex.translation._losses import Loss, Notes, lost
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 
 __all__ = ["Places", "chat_body", "named_as_given"]
@@ -62,12 +62,17 @@ def chat_body(body: Body, notes: Notes) -> tuple[dict[str, Any], Places]:
         for name, value in body.items()
         if value is not None and name not in _SAME and name not in _READ
     }
-    messages, places = _messages(body)
+    messages, places = _messages(body, notes)
     made["messages"] = messages
     if body.get("max_output_tokens") is not None:
         made["max_completion_tokens"] = body["max_output_tokens"]
     made |= _text(body.get("text")) | _tools(body) | _thinking(body.get("reasoning"))
     made |= _included(body)
+    for name in body.get("include") or ():
+        if name != _LOGPROBS:
+            notes.append(
+                Loss("ignored", f"include.{str(name)[:60]}", "Vertex AI has nothing like it.")
+            )
     if body.get("truncation") not in {None, "disabled"}:
         notes.append(lost("truncation", "Gemini does not shorten what is too long."))
     return made, places
@@ -140,7 +145,7 @@ def _wrapped(tool: Any) -> Any:
     return {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
 
 
-def _messages(body: Body) -> tuple[list[Any], Places]:
+def _messages(body: Body, notes: Notes) -> tuple[list[Any], Places]:
     messages: list[Any] = []
     places: Places = []
     instructions = body.get("instructions")
@@ -157,7 +162,10 @@ def _messages(body: Body) -> tuple[list[Any], Places]:
     for number, item in enumerate(given):
         param = f"input[{number}]"
         message = _message(item, param)
-        if message is not None:
+        if message is None:
+            reason = "Thoughts of another model cannot be read."
+            notes.append(Loss("ignored", param, reason))
+        else:
             messages.append(message)
             places.append(param)
     return messages, places

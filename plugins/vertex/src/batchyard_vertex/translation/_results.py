@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Any
 
 from batchyard.effects import Blocking, Sleep, Stream
-from batchyard.errors import MalformedReplyError, NotFinishedError
+from batchyard.errors import MalformedReplyError, NotFinishedError, NotFoundError
 from batchyard.lines import MAX_RESULT_LINE
+from batchyard_vertex._folder import Folder, listed
 from batchyard_vertex._names import Places, ResultId
 from batchyard_vertex.storage import Bucket
 from batchyard_vertex.translation._row_ids import RowIds
@@ -28,8 +29,6 @@ LINES = 500
 LATE = (1.0, 2.0, 4.0)
 """Seconds to wait for objects that are not listed yet when the job has ended, while rows are
 missing."""
-
-_SHARDS = ("predictions", "prediction.results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +76,31 @@ async def result_lines(
 ) -> Stream[bytes]:
     """The output or the error file, as OpenAI would have written it."""
     ended.check()
+    folder = await listed(bucket, ended.output) if ended.output is not None else None
+    if folder is not None and folder.is_deleted(result.role):
+        raise NotFoundError("the file was deleted", status=404, param="file_id")
+    if folder is not None and folder.is_deleted("output"):
+        async with aclosing(bucket.content(folder.kept)) as pieces:
+            async for piece in pieces:
+                yield piece
+        return
     ids = RowIds(await whole(bucket.content(places.ids(ended.input))))
     rows = Rows(ids, result.role, result.job)
     try:
-        async with aclosing(_of(rows, bucket, ended)) as pieces:
+        async with aclosing(_of(rows, bucket, ended, folder)) as pieces:
             async for piece in pieces:
                 yield piece
     finally:
         rows.close()
 
 
-async def _of(rows: Rows, bucket: Bucket, ended: Ended) -> Stream[bytes]:
+async def _of(rows: Rows, bucket: Bucket, ended: Ended, folder: Folder | None) -> Stream[bytes]:
     async with aclosing(_in_blocks(rows.left_out())) as blocks:
         async for block in blocks:
             yield block
     read: set[str] = set()
     for wait in (*ended.waits(), None):
-        for name in await _shards(bucket, ended):
+        for name in folder.shards if folder is not None else ():
             if name not in read:
                 read.add(name)
                 async with aclosing(_translated(bucket.content(name), rows)) as pieces:
@@ -102,21 +109,10 @@ async def _of(rows: Rows, bucket: Bucket, ended: Ended) -> Stream[bytes]:
         if rows.complete or ended.is_all(rows.found) or wait is None:
             break
         await Sleep(wait)
+        folder = folder and await listed(bucket, folder.name)
     async with aclosing(_in_blocks(rows.never_run(ended.status))) as blocks:
         async for block in blocks:
             yield block
-
-
-async def _shards(bucket: Bucket, ended: Ended) -> list[str]:
-    if ended.output is None:
-        return []
-    async with aclosing(bucket.walk(f"{ended.output.rstrip('/')}/")) as found:
-        return [one.name async for one in found if _is_shard(one.name)]
-
-
-def _is_shard(name: str) -> bool:
-    last = name.rpartition("/")[2]
-    return any(part in last for part in _SHARDS)
 
 
 async def _translated(content: Stream[bytes], rows: Rows) -> Stream[bytes]:

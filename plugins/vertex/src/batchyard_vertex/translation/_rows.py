@@ -10,14 +10,15 @@ import msgspec
 
 from batchyard.lines import MAX_RESULT_LINE, split
 from batchyard_vertex._names import JobId, Role
-from batchyard_vertex.translation._answers import About, block_reason, chat_completion, text_in
+from batchyard_vertex.translation._answers import About, blocked_in, chat_completion, text_in
 from batchyard_vertex.translation._claude_answers import claude_completion
 from batchyard_vertex.translation._dialects import LABEL
 from batchyard_vertex.translation._digests import digest_of
-from batchyard_vertex.translation._failures import error_body, failure_of, refusal
+from batchyard_vertex.translation._failures import error_body, failure_of, refusal, spent
 from batchyard_vertex.translation._plain_rows import PlainRow, PlainRows
 from batchyard_vertex.translation._response_objects import response_object
 from batchyard_vertex.translation._row_ids import Place, RowIds, place_of
+from batchyard_vertex.translation._usage import gemini_counts
 from batchyard_vertex.translation._vectors import Join, Vector, vector_in
 
 __all__ = ["Rows"]
@@ -109,14 +110,14 @@ class Rows:
 
     def never_run(self, status: str | None) -> Iterator[bytes]:
         """The lines of which something never came, and those without any row of a job cut short."""
+        reason = _NEVER_RUN.get(status or "")
         for number in self._join.waiting if self._join is not None else ():
             entry = self._ids.entry(number)
             if entry is not None and self._join is not None:
                 self._mark(number)
-                told = self._join.told(number, len(entry.digests))
+                told = self._join.told(number, len(entry.digests), reason and reason[0])
                 if self._role == "error":
                     yield self._written(number, entry.custom_id, told)
-        reason = _NEVER_RUN.get(status or "")
         if reason is None or self._role != "error":
             return
         error = {"code": reason[0], "message": reason[1]}
@@ -156,8 +157,17 @@ class Rows:
         if self._join is not None:
             return self._joined(self._join, place, outcome)
         self._found += self._is_new(place.number)
-        response = outcome if isinstance(outcome, dict) else self._read_answer(row, place.number)
-        return self._answered(place.number, response)
+        if isinstance(outcome, dict):
+            return self._answered(place.number, outcome)
+        return self._answered(place.number, self._read_answer(row, place.number), self._why(row))
+
+    def _why(self, row: _Row) -> dict[str, str] | None:
+        """What an answer says beside itself: a prompt that was blocked has one, and was paid for.
+
+        Its line says so too, or it would be taken for an answer that has no words.
+        """
+        blocked = blocked_in(row.response) if self._dialect in _OF_GEMINI else None
+        return blocked and {"code": "content_filter", "message": blocked.message}
 
     def _joined(self, join: Join, place: Place, outcome: _Outcome) -> bytes:
         """What a row adds to its line of embeddings: the line, if it is complete by that."""
@@ -170,13 +180,15 @@ class Rows:
         response = join.add(place, size, outcome or {}, as_base64=as_base64)
         return b"" if response is None else self._answered(place.number, response)
 
-    def _answered(self, number: int, response: dict[str, Any]) -> bytes:
+    def _answered(
+        self, number: int, response: dict[str, Any], error: dict[str, str] | None = None
+    ) -> bytes:
         self._mark(number)
         if (response["status_code"] == 200) != (self._role == "output"):
             return b""
         # of a row that nobody asked for, its own id is all there is
         custom_id = self._ids.custom_id(number) or f"by-{number}"
-        return self._written(number, custom_id, response)
+        return self._written(number, custom_id, response, error)
 
     def _plainly(self, plain: PlainRows, row: PlainRow) -> bytes:
         number = row.number
@@ -205,8 +217,12 @@ class Rows:
             return _failure_in(row) or refusal(502, error_body(502, "The row has no vector."))
         failure = _failure_in(row)
         if failure is None and self._dialect in _OF_GEMINI and not row.response.get("candidates"):
-            return _unanswered(row.response)
+            return _unanswered(row.response, self._usage(row.response))
         return failure
+
+    def _usage(self, answer: Mapping[str, Any]) -> dict[str, Any] | None:
+        counts = gemini_counts(answer.get("usageMetadata"))
+        return {"model": self._model, "usage": counts.of_chat()} if counts else None
 
     def _read_answer(self, row: _Row, number: int) -> dict[str, Any]:
         """What the endpoint would have answered."""
@@ -283,11 +299,8 @@ def _failure_in(row: _Row) -> dict[str, Any] | None:
     return None
 
 
-def _unanswered(answer: Mapping[str, Any]) -> dict[str, Any]:
-    reason = block_reason(answer)
-    if reason is None:
-        return refusal(502, error_body(502, "The answer is empty.", "empty_response"))
-    feedback = answer["promptFeedback"]
-    told = text_in(feedback, "blockReasonMessage")
-    message = f"The prompt was blocked ({reason})." + (f" {told}" if told else "")
-    return refusal(400, error_body(400, message, "content_filter"))
+def _unanswered(answer: Mapping[str, Any], usage: dict[str, Any] | None) -> dict[str, Any] | None:
+    """``None`` for a prompt that was blocked: that is an answer, of one choice without words."""
+    if blocked_in(answer) is not None:
+        return None
+    return spent(refusal(502, error_body(502, "The answer is empty.", "empty_response")), usage)

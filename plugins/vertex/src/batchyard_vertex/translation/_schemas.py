@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-from batchyard_vertex.translation._losses import Notes, approximated, lost
+from batchyard_vertex.translation._losses import Loss, Notes, approximated, lost
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
+from batchyard_vertex.translation._schema_parts import (
+    DEEPEST,
+    NothingFitsError,
+    References,
+    crossed,
+    joined,
+)
 
 __all__ = ["gemini_schema", "pruned"]
 
 Schema = dict[str, Any]
+Given = Mapping[str, Any]
 
-DEEPEST = 32
 LARGEST = 10_000
 """Parts of a schema: references to references can make a small one enormous."""
 
@@ -31,7 +39,6 @@ _EXCLUSIVE = (
     ("exclusiveMinimum", "minimum", 1, "More than"),
     ("exclusiveMaximum", "maximum", -1, "Less than"),
 )
-_NULL = {"type": "null"}
 _ANY = {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}, {"type": "BOOLEAN"}]}
 _WITHOUT_WORD = (
     "not",
@@ -45,6 +52,40 @@ _WITHOUT_WORD = (
     "dependentRequired",
     "dependentSchemas",
     "unevaluatedItems",
+    "additionalItems",
+    "minContains",
+    "maxContains",
+    "contentSchema",
+    "$dynamicRef",
+    "$recursiveRef",
+)
+_IN_WORDS = (
+    ("default", "Default"),
+    ("example", "Example"),
+    ("examples", "Examples"),
+    ("contentEncoding", "Encoding"),
+    ("contentMediaType", "Media type"),
+)
+_LONGEST = 500
+"""Characters of a value that is told in words."""
+
+_SAID = frozenset({"title", "description", "default", "example", "examples"})
+_ONE_OF = frozenset({"anyOf", "oneOf"})
+_STANDING = frozenset({"type", "properties", "items", "enum", "const", "anyOf", "oneOf"})
+"""Members that make a schema one that can be read by itself."""
+
+_SILENT = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "$anchor", "$ref"})
+_READ = (
+    _SAID
+    | _ONE_OF
+    | _STANDING
+    | _SILENT
+    | {
+        *(*_TEXTS, *_NUMBERS, *_COUNTS, *_WITHOUT_WORD),
+        *(one for members in (_EXCLUSIVE, _IN_WORDS) for one, *_ in members),
+        *("allOf", "additionalProperties", "format", "multipleOf", "nullable", "required"),
+        *("unevaluatedProperties", "uniqueItems"),
+    }
 )
 
 
@@ -52,14 +93,8 @@ def gemini_schema(schema: Any, param: str, notes: Notes | None = None) -> Schema
     """The schema with its references put in place, and without what Gemini has no word for."""
     if not isinstance(schema, Mapping):
         raise RowRefusedError("A schema is a JSON object.", param)
-    definitions = {
-        f"#/{name}/{key}": value
-        for name in ("$defs", "definitions")
-        if isinstance(schema.get(name), Mapping)
-        for key, value in schema[name].items()
-    }
     given = [] if notes is None else notes
-    return _Converter({"#": schema, **definitions}, param, given).part(schema, ())
+    return _Converter(References(schema, param), param, given).part(schema, 0)
 
 
 def pruned(value: Any) -> Any:
@@ -72,64 +107,115 @@ def pruned(value: Any) -> Any:
     return value
 
 
+class _Others(NamedTuple):
+    """Alternatives: all that the schema comes to, or what stands beside the rest of it."""
+
+    whole: Schema | None
+    beside: Schema
+
+
 class _Converter:
-    def __init__(self, definitions: Mapping[str, Any], param: str, notes: Notes) -> None:
-        self._definitions = definitions
+    def __init__(self, references: References, param: str, notes: Notes) -> None:
+        self._references = references
         self._param = param
         self._notes = notes
         self._parts = 0
 
-    def convert(self, schema: Any, inside: tuple[str, ...]) -> Schema:
+    def convert(self, schema: Any, depth: int) -> Schema:
         """A schema that says something: the importer takes no empty objects."""
-        converted = {} if schema is True else self.part(schema, inside)
+        converted = {} if schema is True else self.part(schema, depth)
         if not converted:
             self._notes.append(approximated(self._param, "Gemini has no word for any value."))
             return dict(_ANY)
         return converted
 
-    def part(self, schema: Any, inside: tuple[str, ...]) -> Schema:
-        """*inside* are the references and names that lead here; a reference may not lead back."""
-        if not isinstance(schema, Mapping):
-            raise RowRefusedError("Every part of a schema is a JSON object.", self._param)
-        self._parts += 1
-        if len(inside) > DEEPEST or self._parts > LARGEST:
-            raise LineRefusedError("The schema is nested too deeply.", self._param)
-        if "$ref" in schema:
-            return self._referred(schema, inside)
-        if "allOf" in schema:
-            return self._merged(schema, inside)
-        result = self._plain(schema)
-        result |= self._typed(schema)
-        self._children(schema, result, inside)
-        self._alternatives(schema, result, inside)
+    def part(self, given: Any, depth: int) -> Schema:
+        schema = self._whole(given, depth)
+        typed = self._typed(schema)
+        alternatives = self._alternatives(schema)
+        if alternatives:
+            found = self._others(schema, alternatives, depth)
+            if found.whole:
+                return found.whole
+            typed |= found.beside
+        result = self._plain(schema) | typed
+        self._children(schema, result, depth)
         self._hinted(schema, result)
         return result
 
-    def _referred(self, schema: Mapping[str, Any], inside: tuple[str, ...]) -> Schema:
-        target = schema["$ref"]
-        if not isinstance(target, str) or target not in self._definitions:
-            raise RowRefusedError(
-                f"The schema refers to {target!r}, which is not in it.", self._param
-            )
-        if target in inside or target == "#":
-            message = "The schema refers to itself, and Gemini takes no recursive schemas."
-            raise LineRefusedError(message, self._param)
-        referred = self.part(self._definitions[target], (*inside, target))
-        return {**referred, **self._plain(schema)}
+    def _whole(self, schema: Any, depth: int) -> Given:
+        """A schema with what it refers to, and all that it is made of, in one."""
+        if not isinstance(schema, Mapping):
+            raise RowRefusedError("Every part of a schema is a JSON object.", self._param)
+        self._parts += 1
+        if depth > DEEPEST or self._parts > LARGEST:
+            raise LineRefusedError("The schema is nested too deeply.", self._param)
+        if "$ref" not in schema and "allOf" not in schema:
+            return schema
+        rest: Given = {name: one for name, one in schema.items() if name not in {"$ref", "allOf"}}
+        parts = list(_list(schema.get("allOf")))
+        if "$ref" in schema:
+            parts.insert(0, self._references.follow(schema["$ref"]))
+        whole: Given = {}
+        for one in parts:
+            whole = self._joined(whole, self._whole(one, depth + 1))
+        # what is said beside a reference is said of this use of it
+        told = {name: one for name, one in whole.items() if not (name in _SAID and name in rest)}
+        return self._joined(told, rest)
 
-    def _merged(self, schema: Mapping[str, Any], inside: tuple[str, ...]) -> Schema:
-        rest = {key: value for key, value in schema.items() if key != "allOf"}
-        merged: Schema = {}
-        for part in (*_list(schema["allOf"]), rest):
-            converted = self.part(part, (*inside, ""))
-            for key in ("properties", "required", "propertyOrdering"):
-                both = (merged.get(key), converted.get(key))
-                if all(isinstance(one, dict) for one in both):
-                    converted[key] = {**merged[key], **converted[key]}
-                elif all(isinstance(one, list) for one in both):
-                    converted[key] = list(dict.fromkeys([*merged[key], *converted[key]]))
-            merged |= converted
-        return merged
+    def _joined(self, first: Given, second: Given) -> Given:
+        return joined(_with_values(first), _with_values(second), self._param, self._tell)
+
+    def _tell(self, name: str) -> None:
+        reason = "Two parts of the schema have one, and Gemini takes one."
+        self._notes.append(lost(f"{self._param}.{name}", reason))
+
+    def _alternatives(self, schema: Given) -> list[Any]:
+        """What a value is one of: by its type, and as it is told."""
+        kinds = [one for one in _kinds(schema) if one != "null"]
+        found = [{"type": kind} for kind in kinds] if len(kinds) > 1 else []
+        for name in ("anyOf", "oneOf"):
+            given = _list(schema.get(name))
+            if name == "oneOf" and len(given) > 1:
+                reason = "Gemini's alternatives do not exclude each other."
+                self._notes.append(approximated(f"{self._param}.oneOf", reason))
+            both = crossed(found, given) if found and given else found or given
+            if both is None:
+                self._tell(name)
+            else:
+                found = both
+        return found
+
+    def _alternative(self, given: Any, depth: int) -> Given:
+        if given is False:
+            raise NothingFitsError(self._param)
+        return {} if given is True else self._whole(given, depth)
+
+    def _others(self, schema: Given, given: list[Any], depth: int) -> _Others:
+        """The alternatives, converted.  One that no value fits is none."""
+        rest = {name: one for name, one in schema.items() if name not in _ONE_OF}
+        wholes: list[Given] = []
+        kind = {name: one for name, one in rest.items() if name == "type"}
+        for one in given:
+            with suppress(NothingFitsError):
+                whole = self._alternative(one, depth + 1)
+                if _kinds(whole) != ["null"]:
+                    # whether it fits what stands beside it
+                    self._joined(kind, {name: whole[name] for name in kind if name in whole})
+                wholes.append(whole)
+        some = [one for one in wholes if _kinds(one) != ["null"]]
+        if not wholes:
+            raise NothingFitsError(self._param)
+        null: Schema = {"nullable": True} if len(some) < len(wholes) else {}
+        if len(some) == 1:
+            return _Others(self.part(self._joined(rest, some[0]), depth + 1) | null, {})
+        if not some:
+            return _Others(None, null)
+        if rest.keys() & _STANDING and not all(one.keys() & _STANDING for one in some):
+            # they only say more of what stands beside them
+            some, rest = [self._joined(rest, one) for one in some], {}
+        others = {"anyOf": [self.convert(one, depth + 1) for one in some], **null}
+        return _Others(None, others) if rest else _Others(others, {})
 
     def _plain(self, schema: Mapping[str, Any]) -> Schema:
         """What is the same in both, where it has the one type that the importer takes."""
@@ -139,16 +225,16 @@ class _Converter:
                 result[key] = float(schema[key])
         for key in _COUNTS:
             value = schema.get(key)
-            if isinstance(value, int) and not isinstance(value, bool):
-                result[key] = value
+            whole = isinstance(value, float) and value.is_integer()
+            if _is_number(value) and (whole or isinstance(value, int)):
+                result[key] = int(schema[key])
         if schema.get("format") in _FORMATS:
             result["format"] = schema["format"]
         return result
 
     def _typed(self, schema: Mapping[str, Any]) -> Schema:
         """The type, with null as ``nullable``, and the values there may be."""
-        given = schema.get("type")
-        names = given if isinstance(given, list) else [given] if given is not None else []
+        names = _kinds(schema)
         unknown = [one for one in names if not isinstance(one, str) or one not in _KNOWN_TYPES]
         if unknown:
             raise RowRefusedError(f"{unknown[0]!r} is not a type of JSON Schema.", self._param)
@@ -156,10 +242,8 @@ class _Converter:
         result: Schema = {}
         if len(kinds) == 1:
             result["type"] = kinds[0].upper()
-        elif kinds:
-            result["anyOf"] = [{"type": one.upper()} for one in kinds]
         values = [schema["const"]] if "const" in schema else _list(schema.get("enum"))
-        if "null" in names or None in values:
+        if "null" in names or None in values or schema.get("nullable") is True:
             result["nullable"] = True
         texts = [one for one in values if isinstance(one, str)]
         # Gemini's are texts: values of other types cannot be told from their spelling
@@ -168,38 +252,37 @@ class _Converter:
             result.setdefault("type", "STRING")
         return result
 
-    def _children(self, schema: Mapping[str, Any], result: Schema, inside: tuple[str, ...]) -> None:
+    def _children(self, schema: Given, result: Schema, depth: int) -> None:
         properties = schema.get("properties")
-        if isinstance(properties, Mapping) and properties:
+        if not isinstance(properties, Mapping):
+            properties = {}
+        if properties:
             result["properties"] = {
-                name: self.convert(one, (*inside, "")) for name, one in properties.items()
+                name: self.convert(one, depth + 1) for name, one in properties.items()
             }
             result["propertyOrdering"] = list(properties)
             result.setdefault("type", "OBJECT")
-            required = [one for one in _list(schema.get("required")) if one in properties]
-            if required:
-                result["required"] = required
-        if isinstance(schema.get("items"), Mapping):
-            result["items"] = self.convert(schema["items"], (*inside, ""))
-
-    def _alternatives(
-        self, schema: Mapping[str, Any], result: Schema, inside: tuple[str, ...]
-    ) -> None:
-        given = _list(schema.get("anyOf")) or _list(schema.get("oneOf"))
-        if not given:
-            return
-        others = [self.convert(one, (*inside, "")) for one in given if one != _NULL]
-        if len(others) < len(given):
-            result["nullable"] = True
-        if len(others) == 1:
-            for key, value in others[0].items():
-                result.setdefault(key, value)
-        elif others:
-            result["anyOf"] = others
+        wanted = _list(schema.get("required"))
+        required = [one for one in wanted if one in properties]
+        if required:
+            result["required"] = required
+        if len(required) < len(wanted):
+            reason = "Gemini requires properties that the schema describes, and no others."
+            self._notes.append(lost(f"{self._param}.required", reason))
+        items = schema.get("items")
+        if isinstance(items, Mapping):
+            result["items"] = self.convert(items, depth + 1)
+        elif "items" in schema and items is not True:
+            reason = "Gemini's items have one schema."
+            self._notes.append(lost(f"{self._param}.items", reason))
 
     def _hinted(self, schema: Mapping[str, Any], result: Schema) -> None:
         """Say in words what Gemini has no other word for."""
-        hints = [*self._of_values(schema, result), *self._of_bounds(schema, result)]
+        hints = [
+            *self._of_values(schema, result),
+            *self._of_bounds(schema, result),
+            *self._of_annotations(schema),
+        ]
         if hints:
             before = [result["description"]] if result.get("description") else []
             result["description"] = " ".join([*before, *hints])
@@ -208,10 +291,31 @@ class _Converter:
             for name in _WITHOUT_WORD
             if name in schema
         ]
-        extra = schema.get("additionalProperties")
-        if isinstance(extra, Mapping) or extra is True:
-            reason = "Gemini's objects have the properties that are named, and no others."
-            self._notes.append(lost(f"{self._param}.additionalProperties", reason))
+        for name in ("additionalProperties", "unevaluatedProperties"):
+            extra = schema.get(name)
+            if isinstance(extra, Mapping) or extra is True:
+                reason = "Gemini's objects have the properties that are named, and no others."
+                self._notes.append(lost(f"{self._param}.{name}", reason))
+        for name in (*_TEXTS, *_NUMBERS, *_COUNTS):
+            if schema.get(name) is not None and name not in result:
+                reason = "It is not of the type that it has in JSON Schema."
+                self._notes.append(lost(f"{self._param}.{name}", reason))
+        self._notes += [
+            Loss("ignored", f"{self._param}.{name[:40]}", "It says nothing of the answer.")
+            for name in schema
+            if name not in _READ
+        ]
+
+    def _of_annotations(self, schema: Given) -> list[str]:
+        hints = []
+        for name, words in _IN_WORDS:
+            value = schema.get(name)
+            if value is None or value == []:
+                # that there may be nothing is told by the type
+                continue
+            spelled = value if name.startswith("content") else json.dumps(value, ensure_ascii=False)
+            hints.append(self._hint(name, f"{words}: {str(spelled)[:_LONGEST]}."))
+        return hints
 
     def _of_values(self, schema: Mapping[str, Any], result: Schema) -> list[str]:
         hints = []
@@ -232,10 +336,12 @@ class _Converter:
             bound: Any = schema.get(name)
             if not _is_number(bound):
                 continue
-            if result.get("type") == "INTEGER" and isinstance(bound, int):
-                result.setdefault(plain, float(bound + step))
+            tighter = max if step > 0 else min
+            whole = result.get("type") == "INTEGER" and isinstance(bound, int)
+            limit = float(bound + step if whole else bound)
+            result[plain] = tighter(result.get(plain, limit), limit)
+            if whole:
                 continue
-            result.setdefault(plain, float(bound))
             hints.append(self._hint(name, f"{words} {bound}."))
         if _is_number(schema.get("multipleOf")):
             hints.append(self._hint("multipleOf", f"A multiple of {schema['multipleOf']}."))
@@ -248,6 +354,21 @@ class _Converter:
 
 
 _KNOWN_TYPES = _TYPES | {"null"}
+
+
+def _kinds(schema: Given) -> list[Any]:
+    given = schema.get("type")
+    return given if isinstance(given, list) else [given] if given is not None else []
+
+
+def _with_values(schema: Given) -> Given:
+    """With a value that is the only one as a list of such."""
+    if "const" not in schema:
+        return schema
+    return {
+        **{name: one for name, one in schema.items() if name != "const"},
+        "enum": [schema["const"]],
+    }
 
 
 def _is_number(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from batchyard_vertex.translation._losses import Notes, lost
+from batchyard_vertex.translation._losses import Notes, approximated, lost
 from batchyard_vertex.translation._refusals import LineRefusedError, RowRefusedError
 from batchyard_vertex.translation._schemas import gemini_schema
 
@@ -85,6 +85,9 @@ def _declaration(tool: Any, kind: Any, param: str, notes: Notes) -> dict[str, An
     declared: dict[str, Any] = {"name": function["name"]}
     if isinstance(function.get("description"), str) and function["description"]:
         declared["description"] = function["description"]
+    if function.get("strict"):
+        reason = "Gemini keeps to the schema as well as it can."
+        notes.append(approximated(f"{param}.function.strict", reason))
     if function.get("parameters") is not None:
         where = f"{param}.function.parameters"
         schema = gemini_schema(function["parameters"], where, notes)

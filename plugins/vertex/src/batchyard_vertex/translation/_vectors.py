@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from batchyard_vertex.translation._failures import error_body, refusal
+from batchyard_vertex.translation._failures import error_body, refusal, spent
 from batchyard_vertex.translation._usage import count_in
 
 __all__ = ["Join", "Vector", "vector_in"]
@@ -109,7 +109,7 @@ class Join:
         # a line that nobody asked for has a number of any size
         if number < len(self._done):
             self._done[number] = 1
-        made = held.failure or self._response(held)
+        made = self._failed(held, held.failure) if held.failure else self._response(held)
         if not self._held:
             self._file.truncate(0)
         return made
@@ -122,11 +122,19 @@ class Join:
         held = self._held.get(number)
         return held is None or part not in held.parts
 
-    def told(self, number: int, size: int) -> dict[str, Any]:
-        """The response of a line of which something never came."""
+    def told(self, number: int, size: int, code: str | None = None) -> dict[str, Any]:
+        """The response of a line of which something never came; *code* says why, where it is known.
+
+        What did come was paid for.
+        """
         held = self._held[number]
         message = f"{len(held.parts)} of {size} inputs have a result: the others never came."
-        return held.failure or refusal(502, error_body(502, message))
+        return self._failed(held, held.failure or refusal(502, error_body(502, message, code)))
+
+    def _failed(self, held: _Held, failure: dict[str, Any]) -> dict[str, Any]:
+        return spent(
+            failure, {"model": self._model, "usage": _usage(held)} if held.tokens else None
+        )
 
     @property
     def waiting(self) -> list[int]:
@@ -139,7 +147,10 @@ class Join:
             self._file.seek(offset)
             vector = msgspec.Raw(self._file.read(length))
             data.append({"object": "embedding", "index": index, "embedding": vector})
-        tokens = held.tokens
-        usage = None if tokens is None else {"prompt_tokens": tokens, "total_tokens": tokens}
-        body = {"object": "list", "data": data, "model": self._model, "usage": usage}
+        body = {"object": "list", "data": data, "model": self._model, "usage": _usage(held)}
         return {"status_code": 200, "request_id": "", "body": body}
+
+
+def _usage(held: _Held) -> dict[str, int] | None:
+    tokens = held.tokens
+    return None if tokens is None else {"prompt_tokens": tokens, "total_tokens": tokens}
