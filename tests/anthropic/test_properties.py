@@ -102,7 +102,7 @@ BODIES = st.fixed_dictionaries(
 IDS = st.text(st.characters(), max_size=120)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(custom_id=IDS, body=BODIES)
 def test_any_chat_line_becomes_parameters_and_comes_back_under_its_id(
     custom_id: str, body: dict[str, Any]
@@ -125,7 +125,7 @@ def test_any_chat_line_becomes_parameters_and_comes_back_under_its_id(
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(IDS | st.from_regex(r"(b64_|sha_)[a-zA-Z0-9_-]{0,60}", fullmatch=True))
 def test_what_is_sent_for_an_id_is_taken_and_tells_it_apart(custom_id: str) -> None:
     sent = sent_id(custom_id)
