@@ -13,6 +13,7 @@ REQUEST = (
 )
 
 SETTINGS = {
+    "anthropic": "api_key='sk-ant-0123456789'",
     "azure": "api_key='k-0123456789', base_url='https://r.openai.azure.com'",
     "openai": "api_key='sk-0123456789'",
     "vertex": "project='p', location='us-central1', bucket='my-bucket'",

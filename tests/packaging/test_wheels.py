@@ -10,6 +10,7 @@ import pytest
 
 PACKAGES = {
     "core": "batchyard",
+    "anthropic": "batchyard_anthropic",
     "azure": "batchyard_azure",
     "langfuse": "batchyard_langfuse",
     "litellm": "batchyard_litellm",
@@ -85,7 +86,12 @@ def test_core_brings_the_command_and_needs_no_provider(wheels: dict[str, Path]) 
     assert [n for n in needs if n.startswith(("batchyard", "openai"))] == own_extras
 
 
-PROVIDERS = {"azure": "Azure", "openai": "OpenAI", "vertex": "Vertex"}
+PROVIDERS = {
+    "anthropic": "Anthropic",
+    "azure": "Azure",
+    "openai": "OpenAI",
+    "vertex": "Vertex",
+}
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -98,7 +104,7 @@ def test_a_provider_is_found_by_its_entry_points(wheels: dict[str, Path], name: 
 
 @pytest.mark.parametrize(
     ("name", "others"),
-    [("azure", set()), ("openai", set()), ("vertex", {"google-auth"})],
+    [("anthropic", set()), ("azure", set()), ("openai", set()), ("vertex", {"google-auth"})],
 )
 def test_a_provider_needs_core_and_no_vendors_sdk(
     wheels: dict[str, Path], name: str, others: set[str]

@@ -44,6 +44,8 @@ class DriverTests(Subject):
     def test_an_error_says_who_was_asked_and_what_the_status_was(
         self, scenario: Scenario, colour: str, status: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        if not scenario.exchanges:
+            return  # nobody is asked
         injection = Injection(status, for_ever=True)
         error = self._drive(scenario, injection, colour, monkeypatch)
         if not isinstance(error, BatchyardError):

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from batchyard.errors import BatchyardError
 from batchyard.lines import decode_result, outcome_of
-from batchyard.models import FileUpload, Usage
+from batchyard.models import BatchRequest, FileUpload, Ref, Usage
+from batchyard.registry import Account
 from batchyard.steps import BytesSource
 from batchyard.testing._golden import Golden, packed
 from batchyard.testing._replay import Player
@@ -34,10 +35,11 @@ COUNTS = (
 class GoldenTests(Subject):
     """Lines and states.
 
-    ``goldens`` go through the first scenario of ``upload_file`` and, back, through
-    a scenario of ``file_content``, which is called ``results`` unless they say
-    otherwise; the reply of its last exchange is replaced.  ``states`` are the service's words
-    for a batch's state, with the statuses that they must be read as.
+    ``goldens`` go through the first scenario of ``upload_file``, and that of
+    ``create_batch`` where an upload sends nothing, and, back, through a scenario of
+    ``file_content``, which is called ``results`` unless they say otherwise; the
+    reply of its last exchange is replaced.  ``states`` are the service's words for
+    a batch's state, with the statuses that they must be read as.
     """
 
     goldens: ClassVar[Sequence[Golden]] = ()
@@ -64,14 +66,33 @@ class GoldenTests(Subject):
             raise AssertionError(f"{golden.name}: {golden.sent!r} was to be sent, and was {sent!r}")
 
     def _sent(self, scenario: Scenario, content: bytes) -> list[object]:
-        """The JSON values in what an upload of *content* sends."""
+        """The JSON values in what an upload of *content* sends.
+
+        Where it sends nothing, since the service has no files, in what a create sends for it.
+        """
+        account = self.account()
+        file = replace(_file_of(scenario) or _NO_FILE, source=BytesSource(content))
+        player, stored = self._unjudged(account, scenario, file=file)
+        creations = [one for one in self.scenarios if one.operation == "create_batch"]
+        if not player.bodies and creations:
+            order = creations[0].arguments["batch"]
+            if not isinstance(order, BatchRequest):
+                raise TypeError("`batch` of create_batch is a BatchRequest")
+            ref, endpoint = Ref(stored.id, stored.provider_state), json.loads(content).get("url")
+            order = replace(order, input_file=ref, endpoint=endpoint or order.endpoint)
+            player, _ = self._unjudged(account, creations[0], batch=order)
+        return [value for _, body in player.bodies for value in _json_lines(body)]
+
+    def _unjudged(
+        self, account: Account, scenario: Scenario, **arguments: object
+    ) -> tuple[Player, Any]:
+        """The scenario with other arguments, whatever it sends for them; what it ends with."""
         unjudged = [replace(one, body=None) for one in scenario.exchanges]
         player = Player(Script(unjudged, scenario.also))
-        file = replace(_file_of(scenario) or _NO_FILE, source=BytesSource(content))
-        ending = self.ending(player, self.plan(self.account(), scenario, file=file))
+        ending = self.ending(player, self.plan(account, scenario, **arguments))
         if isinstance(ending, BatchyardError):
             raise ending
-        return [value for _, body in player.bodies for value in _json_lines(body)]
+        return player, ending
 
     def test_a_parameter_that_nobody_knows_is_not_left_out_in_silence(self, golden: Golden) -> None:
         """It is sent, or the line is refused: its user asked for it."""

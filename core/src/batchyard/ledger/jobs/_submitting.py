@@ -104,11 +104,15 @@ async def _read(parts: Parts, job_id: str, epoch: int) -> JobRecord:
 async def _onwards(parts: Parts, served: Served, job: JobRecord) -> None:
     if job.state == "uploaded" and job.sends:
         job = await _with_file(parts, served, job)
+    fresh = False
     while job.state in UNSENT:
-        step = _create if job.state in {"uploaded", "creating"} else _upload
-        after = await step(parts, served, job)
+        if job.state in {"uploaded", "creating"}:
+            after = await _create(parts, served, job, fresh=fresh)
+        else:
+            after = await _upload(parts, served, job)
         if after is None:
             return
+        fresh = job.state not in {"uploaded", "creating"}
         job = after
 
 
@@ -160,7 +164,8 @@ async def _with_file(parts: Parts, served: Served, job: JobRecord) -> JobRecord:
     return job
 
 
-async def _create(parts: Parts, served: Served, job: JobRecord) -> JobRecord | None:
+async def _create(parts: Parts, served: Served, job: JobRecord, *, fresh: bool) -> JobRecord | None:
+    """*fresh* says that its file was uploaded just now: it cannot be gone."""
     if job.state == "creating":
         return await _look(parts, served, job)
     try:
@@ -174,6 +179,11 @@ async def _create(parts: Parts, served: Served, job: JobRecord) -> JobRecord | N
         )
         made = await served.run(served.account.create_batch(call, request_of(batch, job)))
     except BatchyardError as error:
+        if isinstance(error, NotFoundError) and not fresh:
+            # a file may have expired or, where the provider keeps none, be at another worker
+            job = await _with_file(parts, served, await moved(parts, job, "uploaded"))
+            if job.state == "uploading":
+                return job
         await _failed(parts, job, error)
         return None
     return await _tracked(parts, job, made)
