@@ -428,7 +428,7 @@ def testing_page() -> str:
         f"What the suites have go wrong: {faults}.",
         "## The emulator toolkit",
         intro("emulators"),
-        *(_tool(name, getattr(emulators, name)) for name in emulators.__all__),
+        *(_tool(f"emulators.{name}", getattr(emulators, name)) for name in emulators.__all__),
     )
 
 

@@ -54,8 +54,11 @@ def test_a_rule_that_is_broken_ends_what_goes_on_from_it(shell: Shell) -> None:
 def test_an_installed_provider_keeps_the_contract(shell: Shell) -> None:
     report = shell.json("conformance", "openai")
     assert report["passed"] is True
-    assert report["counts"] == {"passed": 24, "failed": 0, "skipped": 0}
-    assert "1 passed" not in shell.done("conformance", "azure")
+    assert {one["outcome"] for one in report["rules"]} == {"passed"}
+    assert {one["suite"] for one in report["rules"]} == {"TestInstalled", "TestEndToEnd"}
+    # Azure's batches go on when they are late, so there is nothing to see there
+    said = shell.done("conformance", "azure")
+    assert "skipped  TestEndToEnd: a batch that expires accounts for every line" in said
 
 
 def test_a_provider_that_is_not_there_is_answered_with_a_suggestion(shell: Shell) -> None:

@@ -53,7 +53,7 @@ def follow(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,  # a busy machine is no failure
     )
 
 

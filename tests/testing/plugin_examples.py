@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, SecretStr
 
 from batchyard.hookspecs import GateLine, Rates, Verdict, hookimpl
-from batchyard.models import BatchEvent, BatchRequest, Event, RequestEvent
+from batchyard.models import BatchEvent, BatchRequest, Event, LineRecord, RequestEvent
 
 CONTRACT = ">=1.0,<2"
 
@@ -36,6 +36,23 @@ class GoodSink:
     def deliver(self, event: Event) -> None:
         self.settings.path.mkdir(exist_ok=True)
         (self.settings.path / event.id).write_text(event.type)
+
+    @hookimpl
+    def deliver_lines(self, event: BatchEvent, lines: Sequence[LineRecord]) -> None:
+        self.settings.path.mkdir(exist_ok=True)
+        for line in lines:
+            (self.settings.path / f"line-{line.id}").write_text(line.outcome)
+
+
+class AppendingSink(GoodSink):
+    numbers: ClassVar[Any] = count()
+
+    @hookimpl
+    def deliver_lines(self, event: BatchEvent, lines: Sequence[LineRecord]) -> None:
+        self.settings.path.mkdir(exist_ok=True)
+        for line in lines:
+            name = f"line-{line.id}.{next(self.numbers)}"
+            (self.settings.path / name).write_text(line.outcome)
 
 
 class UndatedSink(GoodSink):

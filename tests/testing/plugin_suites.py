@@ -24,6 +24,10 @@ class Sinks(SinkSuite):
             return index.read_text().split()
         return [one.name.partition(".")[0] for one in there.iterdir()] if there.exists() else []
 
+    def lines_arrived(self, folder: Path) -> list[str]:
+        found = (folder / "there").glob("line-*")
+        return [one.name.removeprefix("line-").partition(".")[0] for one in found]
+
     @contextmanager
     def outage(self, folder: Path) -> Iterator[None]:
         (folder / "there").write_text("no folder")

@@ -13,6 +13,7 @@ from batchyard.models import (
     FileEvent,
     FileObject,
     Identity,
+    LineRecord,
     Proof,
     Receipt,
     RequestCounts,
@@ -21,7 +22,7 @@ from batchyard.models import (
     Usage,
 )
 
-__all__ = ["DURABLE", "HOOKS", "event_of", "of_tomorrow"]
+__all__ = ["DURABLE", "HOOKS", "ended", "event_of", "lines_of", "of_tomorrow"]
 
 HOOKS = tuple(name for name in vars(ListenerSpec) if not name.startswith("_"))
 """Every hook that an event may come by."""
@@ -50,7 +51,7 @@ def event_of(hook: str, *, sparse: bool = False) -> Event:
 
     A *sparse* one knows as little as one may: no totals, no cost, nobody it is for.
     """
-    about: dict[str, Any] = {"hook": hook, "at": AT, "provider": "openai", "account": "mine"}
+    about: dict[str, Any] = {"hook": hook, "at": AT, "provider": "acme", "account": "mine"}
     if hook == "request_sent":
         status = None if sparse else 200
         return RequestEvent(
@@ -86,6 +87,47 @@ def _receipt() -> Receipt:
     )
 
 
+def ended() -> BatchEvent:
+    """A batch that has ended well."""
+    event = event_of("batch_success")
+    if not isinstance(event, BatchEvent):
+        raise TypeError("the end of a batch is an event of a batch")
+    return event
+
+
+def lines_of(event: BatchEvent, *, bodies: bool) -> tuple[LineRecord, ...]:
+    """A line of each kind: one that is answered, one that failed, one that was never run."""
+    shown: dict[str, Any] = (
+        {"request": {"model": "a-model"}, "response": {"choices": [{"größe": "✓"}]}}
+        if bodies
+        else {}
+    )
+    about: dict[str, Any] = {
+        "batch_id": event.batch.id,
+        "endpoint": "/v1/chat/completions",
+    }
+    cost = Decimal("0.00004")
+    return (
+        LineRecord(
+            id=f"{event.id}-1",
+            number=1,
+            custom_id="größe ✓",
+            outcome="ok",
+            status=200,
+            model="a-model",
+            usage=USAGE,
+            cost=cost,
+            created_at=int(AT),
+            **about,
+            **shown,
+        ),
+        LineRecord(
+            id=f"{event.id}-2", number=2, custom_id="b", outcome="error", status=429, **about
+        ),
+        LineRecord(id=f"{event.id}-3", number=3, custom_id="c", outcome="expired", **about),
+    )
+
+
 def of_tomorrow() -> Event:
     """An event of a hook that there is not, yet."""
-    return Event(hook="batch_teleported", at=AT, provider="openai", account="mine")
+    return Event(hook="batch_teleported", at=AT, provider="acme", account="mine")

@@ -107,7 +107,7 @@ class GateSuite(PluginTests):
                     f"with its characters escaped it passes, decode the JSON: {line}"
                 )
 
-    def test_how_lines_come_together_makes_no_difference(self, tmp_path: Path) -> None:
+    def test_how_lines_are_grouped_makes_no_difference(self, tmp_path: Path) -> None:
         lines = [_data(line) for found in self._by_action().values() for line in found] * 3
         if not hasattr(self.made(tmp_path), "check_lines"):
             return
@@ -173,7 +173,7 @@ class _Asked:
 
     identity: Identity = field(default_factory=lambda: Identity("ana", "search", ("nightly",)))
     account: str = "mine"
-    provider: str = "openai"
+    provider: str = "acme"
     at: float = 1_790_000_000.0
 
     def forecast(self, output_tokens: int) -> Forecast:

@@ -15,14 +15,14 @@ __all__ = ["PriceSuite"]
 
 AT = 1_790_000_000.0
 
-ODD = ("", " ", "größe ✓", "../../etc/passwd", "a" * 10_000, "*", "%s", "openai/gpt\n")
+ODD = ("", " ", "größe ✓", "../../etc/passwd", "a" * 10_000, "*", "%s", "acme/m\n")
 """Names of models that no price is for."""
 
 
 class PriceSuite(PluginTests):
     """Inherit it as ``Test…``, name the ``source``, and say what it knows.
 
-    ``known`` has what is asked, such as ``{"provider": "openai", "model": "m"}``,
+    ``known`` has what is asked, such as ``{"provider": "acme", "model": "m"}``,
     with some of the rates that must come: pairs of both.  ``unknown`` has what it
     must leave to other sources.
     """
@@ -83,7 +83,7 @@ class PriceSuite(PluginTests):
         check_overrides(type(self), PriceSuite)
 
     def _others(self) -> list[Mapping[str, Any]]:
-        odd: list[Mapping[str, Any]] = [{"provider": "openai", "model": name} for name in ODD]
+        odd: list[Mapping[str, Any]] = [{"provider": "acme", "model": name} for name in ODD]
         return [
             *odd,
             *({**asked, "provider": "no-such-provider"} for asked, _ in self.known),

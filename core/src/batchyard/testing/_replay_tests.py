@@ -58,6 +58,8 @@ class ReplayTests(Subject):
             return
         if scenario.operation == "check_account" and _warns(ending):
             return
+        if scenario.operation == "check_account" and _is_down(injection):
+            raise AssertionError(f"the service is down, and all that was found is {ending!r}")
         scenario.check(ending)
 
     def _check_secrecy(self, ending: object, caplog: pytest.LogCaptureFixture) -> None:
@@ -194,6 +196,11 @@ def _must_notice(scenario: Scenario, injection: Injection) -> bool:
     last = injection.at == len(scenario.exchanges) - 1
     content = scenario.operation == "file_content" and last and injection.fault in GARBLED
     return happens.noticed and not content
+
+
+def _is_down(injection: Injection) -> bool:
+    """Whether nobody could use the account now."""
+    return injection.for_ever and injection.fault in {"refused", "timeout", "401", "503"}
 
 
 def _warns(findings: object) -> bool:

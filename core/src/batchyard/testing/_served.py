@@ -59,11 +59,10 @@ class GatewayServer:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
-    def environment(self) -> dict[str, str]:
-        """Variables that point the official client, and an account of its provider, here."""
+    def api_key(self) -> str:
+        """What a client may have for a key: the master key, or any where there is none."""
         key = self._settings.master_key
-        secret = key.get_secret_value() if key else "sk-any-0123456789"
-        return {"OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": secret}
+        return key.get_secret_value() if key else "sk-any-0123456789"
 
     def __enter__(self) -> Self:
         # before there is a loop, which making one may need

@@ -14,7 +14,13 @@ import pytest
 from batchyard.errors import BatchyardError
 from batchyard.models import Event
 from batchyard.registry import Sink
-from batchyard.testing._event_samples import DURABLE, event_of, of_tomorrow
+from batchyard.testing._event_samples import (
+    DURABLE,
+    ended,
+    event_of,
+    lines_of,
+    of_tomorrow,
+)
 from batchyard.testing._plugin_tests import PluginTests, check_overrides
 from batchyard.testing._secrecy import check_logs, check_text, texts_of
 
@@ -28,7 +34,7 @@ class SinkSuite(PluginTests):
     """Inherit it as ``Test…``, name the ``sink``, and say where its events arrive.
 
     ``hooks`` are the events that it keeps, all by default; the others it must
-    take, and may forget.
+    take, and may forget.  A sink for lines alone keeps none.
     """
 
     group = "sinks"
@@ -38,6 +44,10 @@ class SinkSuite(PluginTests):
     def arrived(self, folder: Path) -> Collection[str]:
         """The ids of the events that are at the other end, each as often as it is there."""
         raise NotImplementedError(f"say in arrived() of {type(self).__name__} what has arrived")
+
+    def lines_arrived(self, folder: Path) -> Collection[str]:
+        """The ids of the lines at the other end, likewise, of a sink that takes lines."""
+        raise NotImplementedError(f"say in lines_arrived() of {type(self).__name__} what has")
 
     def outage(self, folder: Path) -> AbstractContextManager[Any] | None:  # noqa: ARG002 - for those who override it
         """Override it with a context in which the other end takes nothing."""
@@ -66,14 +76,14 @@ class SinkSuite(PluginTests):
         self._deliver(tmp_path, of_tomorrow())
 
     def test_an_event_that_comes_twice_is_there_once(self, tmp_path: Path) -> None:
-        event = event_of(self.hooks[0])
+        event = self._kept()
         self._deliver(tmp_path, event)
         # another process, which knows nothing of the first
         self._deliver(tmp_path, event)
         self._check_arrived(tmp_path, [event])
 
     def test_events_side_by_side_all_arrive(self, tmp_path: Path) -> None:
-        events = [event_of(self.hooks[0]) for _ in range(MANY)]
+        events = [self._kept() for _ in range(MANY)]
         sink = self.made(tmp_path)
 
         async def all_at_once() -> None:
@@ -89,7 +99,7 @@ class SinkSuite(PluginTests):
         if outage is None:
             pytest.skip(f"outage() of {type(self).__name__} has none")
         caplog.set_level(logging.DEBUG)
-        event = event_of(self.hooks[0])
+        event = self._kept()
         with outage:
             error = self._refused(tmp_path, event)
         for text in texts_of(error):
@@ -98,8 +108,28 @@ class SinkSuite(PluginTests):
         self._deliver(tmp_path, event)
         self._check_arrived(tmp_path, [event])
 
+    @pytest.mark.parametrize("bodies", [False, True])
+    def test_lines_that_come_twice_are_there_once(self, tmp_path: Path, *, bodies: bool) -> None:
+        if not self.made(tmp_path).takes_lines:
+            pytest.skip(f"{self.sink} takes no lines")
+        event = ended()
+        lines = lines_of(event, bodies=bodies)
+        for _ in range(2):
+            asyncio.run(self.made(tmp_path).deliver_lines(event, lines))
+        there = list(self.lines_arrived(tmp_path))
+        for line in lines:
+            if there.count(line.id) != 1:
+                raise AssertionError(
+                    f"the {line.outcome} line {line.id} is there {there.count(line.id)} times"
+                )
+
     def test_no_test_is_overridden_but_as_an_expected_failure(self) -> None:
         check_overrides(type(self), SinkSuite)
+
+    def _kept(self) -> Event:
+        if not self.hooks:
+            pytest.skip(f"{self.sink} keeps no events")
+        return event_of(self.hooks[0])
 
     def _arguments(self, folder: Path) -> list[Any]:
         model = getattr(self.registry.load("sinks", self.sink), "Settings", None)
