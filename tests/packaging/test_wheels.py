@@ -11,6 +11,7 @@ import pytest
 PACKAGES = {
     "core": "batchyard",
     "azure": "batchyard_azure",
+    "gemini": "batchyard_gemini",
     "langfuse": "batchyard_langfuse",
     "litellm": "batchyard_litellm",
     "objectstore": "batchyard_objectstore",
@@ -85,7 +86,7 @@ def test_core_brings_the_command_and_needs_no_provider(wheels: dict[str, Path]) 
     assert [n for n in needs if n.startswith(("batchyard", "openai"))] == own_extras
 
 
-PROVIDERS = {"azure": "Azure", "openai": "OpenAI", "vertex": "Vertex"}
+PROVIDERS = {"azure": "Azure", "gemini": "Gemini", "openai": "OpenAI", "vertex": "Vertex"}
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -93,12 +94,12 @@ def test_a_provider_is_found_by_its_entry_points(wheels: dict[str, Path], name: 
     points = of_dist_info(wheels[name], "entry_points.txt")
     provider = rf"{name} = batchyard_{name}:{PROVIDERS[name]}\n"
     assert re.search(rf"\[batchyard\.providers\]\n{provider}", points)
-    assert re.search(rf"\[batchyard\.emulators\]\n{name} = batchyard_{name}\.", points)
+    assert re.search(rf"\[batchyard\.emulators\]\n(?:.+\n)*{name} = batchyard_{name}\.", points)
 
 
 @pytest.mark.parametrize(
     ("name", "others"),
-    [("azure", set()), ("openai", set()), ("vertex", {"google-auth"})],
+    [("azure", set()), ("gemini", set()), ("openai", set()), ("vertex", {"google-auth"})],
 )
 def test_a_provider_needs_core_and_no_vendors_sdk(
     wheels: dict[str, Path], name: str, others: set[str]

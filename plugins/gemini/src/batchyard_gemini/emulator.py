@@ -20,6 +20,9 @@ __all__ = ["GeminiEmulator"]
 
 KEY = "AIza-emulator-0123456789"
 
+VERSIONS = ("v1beta", "v1")
+"""The first is what is documented; the second is what Google's client asks for by now."""
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 STATUSES = {
@@ -79,28 +82,26 @@ class GeminiEmulator(Emulator):
         return _error(status, message)
 
     def service(self) -> ASGIApp:
+        sessions = Route("/upload/sessions/{session}", self._upload, methods=["POST"])
+        routes = [route for version in VERSIONS for route in self._routes(version)]
+        return Starlette(routes=[sessions, *routes], exception_handlers={HTTPException: _no_route})
+
+    def _routes(self, version: str) -> list[Route]:
         guard = self._guarded
-        files, batches = "/v1beta/files", "/v1beta/batches"
-        return Starlette(
-            routes=[
-                Route("/upload/v1beta/files", guard(self._start), methods=["POST"]),
-                Route("/upload/v1beta/sessions/{session}", self._upload, methods=["POST"]),
-                Route(files, guard(self._files)),
-                Route(f"{files}/{{name}}", guard(self._file)),
-                Route(f"{files}/{{name}}", guard(self._forget), methods=["DELETE"]),
-                Route("/download/v1beta/files/{name}:download", guard(self._content)),
-                Route(
-                    "/v1beta/models/{model}:batchGenerateContent",
-                    guard(self._create),
-                    methods=["POST"],
-                ),
-                Route(batches, guard(self._batches)),
-                Route(f"{batches}/{{name}}:cancel", guard(self._cancel), methods=["POST"]),
-                Route(f"{batches}/{{name}}", guard(self._batch)),
-                Route(f"{batches}/{{name}}", guard(self._delete), methods=["DELETE"]),
-            ],
-            exception_handlers={HTTPException: _no_route},
-        )
+        files, batches = f"/{version}/files", f"/{version}/batches"
+        create = f"/{version}/models/{{model}}:batchGenerateContent"
+        return [
+            Route(f"/upload{files}", guard(self._start), methods=["POST"]),
+            Route(files, guard(self._files)),
+            Route(f"{files}/{{name}}", guard(self._file)),
+            Route(f"{files}/{{name}}", guard(self._forget), methods=["DELETE"]),
+            Route(f"/download{files}/{{name}}:download", guard(self._content)),
+            Route(create, guard(self._create), methods=["POST"]),
+            Route(batches, guard(self._batches)),
+            Route(f"{batches}/{{name}}:cancel", guard(self._cancel), methods=["POST"]),
+            Route(f"{batches}/{{name}}", guard(self._batch)),
+            Route(f"{batches}/{{name}}", guard(self._delete), methods=["DELETE"]),
+        ]
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
@@ -132,7 +133,7 @@ class GeminiEmulator(Emulator):
             raise Refused("X-Goog-Upload-Header-Content-Length is missing.")
         about = (await _json(request)).get("file") or {}
         session = self._shelf.begin(about, int(length))
-        url = f"{request.base_url}upload/v1beta/sessions/{session}?upload_protocol=resumable"
+        url = f"{request.base_url}upload/sessions/{session}?upload_protocol=resumable"
         return JSONResponse(
             {}, headers={"x-goog-upload-url": url, "x-goog-upload-status": "active"}
         )
