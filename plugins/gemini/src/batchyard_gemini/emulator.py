@@ -93,6 +93,8 @@ class GeminiEmulator(Emulator):
         return [
             Route(f"/upload{files}", guard(self._start), methods=["POST"]),
             Route(files, guard(self._files)),
+            # Google's client leaves the first part of the address out
+            Route(f"{files}/{{name}}:download", guard(self._content)),
             Route(f"{files}/{{name}}", guard(self._file)),
             Route(f"{files}/{{name}}", guard(self._forget), methods=["DELETE"]),
             Route(f"/download{files}/{{name}}:download", guard(self._content)),
