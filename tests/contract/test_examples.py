@@ -229,7 +229,7 @@ def test_the_example_of_check_batch_decides_by_the_models(model: str, action: st
 
 
 def test_the_example_of_rates_knows_one_model_and_leaves_the_others() -> None:
-    asked = ("acme", None, "batch", 1_790_000_000.0, "acme", None)
+    asked = ("acme", None, "batch", 1_790_000_000.0, "acme", None, None)
     rates = called("prices", "rates", "house-model", *asked)
     assert rates == Rates(Decimal("0.10"), Decimal("0.40"), source="example")
     assert called("prices", "rates", "other", *asked) is None

@@ -12,6 +12,7 @@ PACKAGES = {
     "core": "batchyard",
     "anthropic": "batchyard_anthropic",
     "azure": "batchyard_azure",
+    "gemini": "batchyard_gemini",
     "langfuse": "batchyard_langfuse",
     "litellm": "batchyard_litellm",
     "objectstore": "batchyard_objectstore",
@@ -89,6 +90,7 @@ def test_core_brings_the_command_and_needs_no_provider(wheels: dict[str, Path]) 
 PROVIDERS = {
     "anthropic": "Anthropic",
     "azure": "Azure",
+    "gemini": "Gemini",
     "openai": "OpenAI",
     "vertex": "Vertex",
 }
@@ -99,12 +101,18 @@ def test_a_provider_is_found_by_its_entry_points(wheels: dict[str, Path], name: 
     points = of_dist_info(wheels[name], "entry_points.txt")
     provider = rf"{name} = batchyard_{name}:{PROVIDERS[name]}\n"
     assert re.search(rf"\[batchyard\.providers\]\n{provider}", points)
-    assert re.search(rf"\[batchyard\.emulators\]\n{name} = batchyard_{name}\.", points)
+    assert re.search(rf"\[batchyard\.emulators\]\n(?:.+\n)*{name} = batchyard_{name}\.", points)
 
 
 @pytest.mark.parametrize(
     ("name", "others"),
-    [("anthropic", set()), ("azure", set()), ("openai", set()), ("vertex", {"google-auth"})],
+    [
+        ("anthropic", set()),
+        ("azure", set()),
+        ("gemini", set()),
+        ("openai", set()),
+        ("vertex", {"google-auth"}),
+    ],
 )
 def test_a_provider_needs_core_and_no_vendors_sdk(
     wheels: dict[str, Path], name: str, others: set[str]

@@ -129,6 +129,7 @@ def test_an_answer_that_is_no_price_is_none(answer: Rates) -> None:
             at=0.0,
             account="a",
             requested=None,
+            discount=None,
         )
 
 

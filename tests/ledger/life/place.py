@@ -57,7 +57,8 @@ class Place:
         return self._servers[provider][0]
 
     def environment(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+        # the plans are the providers' own, whatever middleware is installed
+        found = {"BATCHYARD_PLUGINS_OFF": "otel"}
         for emulator, url in self._servers.values():
             found |= emulator.environment(url)
         return found

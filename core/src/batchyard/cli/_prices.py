@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ class Payer:
 
     def billing(self, model: str, region: str | None = None) -> Billing:
         found = self._billed(self.account, model) if self.account else Billing(model)
-        return Billing(found.model, region or found.region, found.tier)
+        return replace(found, region=region or found.region)
 
     def _billed(self, account: Account, model: str) -> Billing:
         """As what lines ask for, or else as what results call it."""

@@ -40,6 +40,8 @@ class Emulator(ABC):
 
     name: ClassVar[str]
     known_quirks: ClassVar[tuple[Quirk, ...]] = ()
+    provider: ClassVar[str | None] = None
+    """The provider whose accounts it serves, where that is not called as the emulator is."""
     trial: ClassVar[Trial | None] = None
     """What the end-to-end suite and `batchyard conformance` send; neither runs without one."""
 

@@ -37,6 +37,8 @@ class ProviderSpec:
     things besides the hooks: ``name``, ``Settings`` (a pydantic model, secrets as
     ``SecretStr``), and optionally ``aliases`` and the class method
     ``from_environment(env) -> Settings | None``, which offers a default account.
+    Where it takes a second argument, that is a mapping of the settings which are
+    given and stand above those it offers: whose key is offered may depend on them.
     ``Settings`` may have ``exclusive``, tuples of names of which an account has
     one: what is given of them stands above the environment's others.
     The registry makes ``cls(settings)`` once for each account.

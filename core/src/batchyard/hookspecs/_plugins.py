@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from batchyard.hookspecs._markers import hookspec
@@ -160,14 +161,17 @@ class PriceSpec:
         at: float,
         account: str,
         requested: str | None,
+        discount: Decimal | None,
     ) -> Rates | None:
         """The rates of *model* at Unix time *at*, or ``None`` to let another source answer.
 
         ``tier`` is ``batch``; with ``list`` it is asked what the model costs one
         by one, to derive a batch's price from where nobody knows that.  *model*
         is asked for by each of its names in turn: as the provider writes it,
-        then without date.  *requested* is what the lines asked for.  Resolved
-        once for each model and day, never per line.
+        then without date.  *requested* is what the lines asked for, *discount*
+        the part that the provider says to take off its list prices for batches,
+        if it says so (:class:`~batchyard.models.Billing`).  Resolved once for
+        each model and day, never per line.
 
         Example::
 

@@ -35,11 +35,17 @@ class Billing:
 
     ``model`` is the model whose prices count, ``None`` where nobody knows it;
     ``region`` a part of the provider's world that has prices of its own.
+    ``provider`` is who bills, where that is another than the account's provider:
+    price sources are asked for their prices.  ``discount`` is the part that this
+    one says to take off its list prices for all batches, say 0.5; ``None`` where
+    there is no such rule, or nobody knows it.
     """
 
     model: str | None
     region: str | None = None
     tier: str = "batch"
+    provider: str | None = None
+    discount: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

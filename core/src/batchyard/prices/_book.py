@@ -50,11 +50,12 @@ class Discount:
     """How a provider's batches are cheaper than single requests, to derive prices by.
 
     ``share`` of the list price is paid.  ``cached`` says whether the discounts of
-    cache and batch ``multiply``, or the cache's is ``kept`` alone.
+    cache and batch ``multiply``, or the cache's is ``kept`` alone; where that is
+    ``unknown``, so is what cached input costs.
     """
 
     share: Decimal
-    cached: Literal["multiply", "kept"]
+    cached: Literal["multiply", "kept", "unknown"]
     models: tuple[str, ...] = ("",)
     but: tuple[str, ...] = ()
 

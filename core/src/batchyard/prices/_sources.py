@@ -97,6 +97,7 @@ class PriceSources:
                 at=at,
                 account=account,
                 requested=None,
+                discount=None,
             )
         )
 
@@ -134,12 +135,13 @@ class _SourceError(Exception):
 
 def _of_any(source: PriceSource, known: tuple[str, ...], asked: Asked) -> Rates | None:
     rest: dict[str, Any] = {
-        "provider": asked.provider,
+        "provider": asked.billing.provider or asked.provider,
         "region": asked.billing.region,
         "tier": asked.billing.tier,
         "at": float(asked.day * DAY),
         "account": asked.account,
         "requested": asked.requested,
+        "discount": asked.billing.discount,
     }
     answers = (source.rates(model=name, **rest) for name in known)
     return next((one for one in answers if one is not None), None)

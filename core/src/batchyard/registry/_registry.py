@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import pluggy
@@ -38,6 +39,9 @@ class ProviderClass(Protocol):
     """What a provider's entry point names, besides its hooks.
 
     It may have ``aliases`` and ``from_environment(environ) -> Settings | None`` too.
+    Where that takes a second argument, it is a mapping of the settings that are
+    given and stand above what is offered: whose key the environment's is may
+    depend on them.
     """
 
     name: str
@@ -210,7 +214,7 @@ class Registry:
     def _settings(
         self, info: PluginInfo, cls: ProviderClass, given: Mapping[str, Any], called: Called
     ) -> BaseModel:
-        offered = _from_environment(info, cls, self._environ)
+        offered = _from_environment(info, cls, self._environ, given)
         known = (
             {} if offered is None else {k: getattr(offered, k) for k in offered.model_fields_set}
         )
@@ -267,13 +271,17 @@ def _provider_class(info: PluginInfo, loaded: Any) -> ProviderClass:
 
 
 def _from_environment(
-    info: PluginInfo, cls: ProviderClass, environ: Mapping[str, str]
+    info: PluginInfo,
+    cls: ProviderClass,
+    environ: Mapping[str, str],
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> BaseModel | None:
     offer = getattr(cls, "from_environment", None)
     if offer is None:
         return None
+    wanted = (environ, given)[: len(inspect.signature(offer).parameters)]
     try:
-        settings: BaseModel | None = offer(environ)
+        settings: BaseModel | None = offer(*wanted)
     except ValidationError as error:
         raise _provider_error(cls, error, dotted) from None
     except BatchyardError:

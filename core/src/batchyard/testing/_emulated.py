@@ -29,7 +29,7 @@ PLAIN = Transport(verify=False)
 
 
 class Emulated:
-    """The emulator of the installed provider *name*, serving while this is entered.
+    """The emulator called *name*, of the provider of that name or another, serving while entered.
 
     *options* are those of its constructor.  ``url`` is its address, ``clock`` the
     clock that it shares with the clients made here, ``environment`` what points
@@ -37,9 +37,10 @@ class Emulated:
     """
 
     def __init__(self, name: str, clock: ManualClock | None = None, **options: Any) -> None:
-        self.name = name
+        cls = emulator_class(name)
+        self.name = cls.provider or name
         self.clock = clock or ManualClock()
-        self.emulator = emulator_class(name)(clock=self.clock, **options)
+        self.emulator = cls(clock=self.clock, **options)
         self.url = ""
         self.environment: Mapping[str, str] = {}
         self._scope = ExitStack()

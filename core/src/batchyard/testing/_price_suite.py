@@ -101,6 +101,7 @@ def _asked(source: PriceSource, **asked: Any) -> Any:
         "at": AT,
         "account": "mine",
         "requested": None,
+        "discount": None,
         **asked,
     }
     return source.rates(**given)

@@ -24,7 +24,7 @@ from batchyard.models import Rates
 
 __all__ = ["find", "rates"]
 
-PROVIDERS = {"vertex": "google"}
+PROVIDERS = {"vertex": "google", "gemini": "google"}
 """Batchyard's names of providers, where the data set has others."""
 
 BATCH = {"processing": "batch"}

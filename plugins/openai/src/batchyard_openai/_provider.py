@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from batchyard.effects import Stream
 from batchyard.errors import APIConnectionError, AuthenticationError, BatchyardError
@@ -12,6 +13,7 @@ from batchyard.lines import ResultLine
 from batchyard.models import (
     Batch,
     BatchRequest,
+    Billing,
     Call,
     FileDeleted,
     FileObject,
@@ -24,25 +26,14 @@ from batchyard.models import (
     Usage,
 )
 from batchyard.steps import openai_wire
+from batchyard_openai import _dialects
 from batchyard_openai._settings import Settings as OpenAISettings
 
 __all__ = ["OpenAI"]
 
-ENDPOINTS = (
-    "/v1/responses",
-    "/v1/chat/completions",
-    "/v1/embeddings",
-    "/v1/completions",
-    "/v1/moderations",
-    "/v1/images/generations",
-    "/v1/images/edits",
-    "/v1/videos",
-)
-"""What can be batched (OpenAI API reference, create batch)."""
-
 
 class OpenAI:
-    """OpenAI, or any service with its API behind ``base_url``."""
+    """OpenAI, or a service with its API: a ``host``, or whatever is behind ``base_url``."""
 
     name: ClassVar[str] = "openai"
     contract: ClassVar[str] = ">=1.0,<2"
@@ -51,16 +42,21 @@ class OpenAI:
 
     def __init__(self, settings: OpenAISettings) -> None:
         self._settings = settings
+        self._host = settings.at
         self._wire = openai_wire.Wire(
             settings.base,
             self._authorise,
+            plain=_dialects.plain_reply(self._host),
+            upload=tuple(self._host.upload_path.split("/")),
             timeout=settings.timeout,
             create_timeout=settings.create_timeout,
         )
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> OpenAISettings | None:
-        return OpenAISettings.from_environment(environ)
+    def from_environment(
+        cls, environ: Mapping[str, str], given: Mapping[str, Any] = MappingProxyType({})
+    ) -> OpenAISettings | None:
+        return OpenAISettings.from_environment(environ, given)
 
     async def _authorise(self) -> Mapping[str, str]:
         settings = self._settings
@@ -73,6 +69,8 @@ class OpenAI:
 
     @hookimpl
     async def upload_file(self, call: Call, file: FileUpload) -> FileObject:
+        call = _dialects.form_for(self._host, call, file)
+        file = await _dialects.upload_for(self._host, file)
         return await openai_wire.upload_file(self._wire, call, file)
 
     @hookimpl
@@ -89,10 +87,12 @@ class OpenAI:
 
     @hookimpl
     def file_content(self, call: Call, file: Ref) -> Stream[bytes]:
-        return openai_wire.file_content(self._wire, call, file)
+        content = openai_wire.file_content(self._wire, call, file)
+        return _dialects.whole_lines(content) if self._host.bare_lines else content
 
     @hookimpl
     async def create_batch(self, call: Call, batch: BatchRequest) -> Batch:
+        call, batch = _dialects.order_for(self._host, call, batch)
         return await openai_wire.create_batch(self._wire, call, batch)
 
     @hookimpl
@@ -122,12 +122,21 @@ class OpenAI:
         return openai_wire.usage_reader(endpoint)
 
     @hookimpl
+    def billing(self, model: str | None, requested: str | None) -> Billing:
+        """Of a host the host's own prices: a model of the same name costs something else there."""
+        host, billed = self._host, model or requested
+        if host.prices == self.name:
+            return Billing(billed)
+        return Billing(billed, provider=host.prices or host.base_url, discount=host.discount)
+
+    @hookimpl
     def limits(self, endpoint: str | None, model: str | None) -> Limits:
-        """50,000 requests and 200 MB a file (OpenAI batch guide, rate limits)."""
+        """At OpenAI 50,000 requests and 200 MB a file (OpenAI batch guide, rate limits)."""
         return Limits(
-            max_lines=self._settings.max_lines,
-            max_bytes=self._settings.max_bytes,
-            endpoints=ENDPOINTS,
+            max_lines=self._settings.most_lines,
+            max_bytes=self._settings.most_bytes,
+            endpoints=self._host.endpoints,
+            completion_windows=self._host.windows,
         )
 
     @hookimpl
@@ -151,12 +160,13 @@ class OpenAI:
 def _advice(error: BatchyardError, settings: OpenAISettings) -> str:
     match error:
         case AuthenticationError():
-            return "Check OPENAI_API_KEY (or api_key), and that it belongs to this organisation."
+            key = settings.at.key
+            return f"Check {f'{key} (or api_key)' if key else 'api_key'}, and whose key it is."
         case APIConnectionError():
             return f"Check that {settings.base} can be reached from here: proxy, CA, firewall."
         case BatchyardError(status=403):
             return "Give the key read and write permission for files and batches."
         case BatchyardError(status=404):
-            return "Check base_url: it ends in /v1 at OpenAI."
+            return f"Check base_url: it is {settings.at.base_url} at {settings.at.title}."
         case _:
             return "See the message; try again later if the service is down."

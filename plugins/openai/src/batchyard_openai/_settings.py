@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from batchyard.errors import ConfigError
+from batchyard_openai._hosts import OPENAI, Host, named
 
 __all__ = ["DEFAULT_BASE", "REGIONS", "Settings"]
 
@@ -17,29 +21,37 @@ REGIONS = ("us", "eu", "ae", "au", "in", "jp")
 
 Region = Literal["us", "eu", "ae", "au", "in", "jp"]
 
-VARIABLES = {
-    "api_key": "OPENAI_API_KEY",
-    "base_url": "OPENAI_BASE_URL",
-    "organization": "OPENAI_ORG_ID",
-    "project": "OPENAI_PROJECT_ID",
-}
-"""The variables that the official SDK reads."""
+OWN_VARIABLES = {"organization": "OPENAI_ORG_ID", "project": "OPENAI_PROJECT_ID"}
+"""Variables of OpenAI's SDK that mean nothing elsewhere."""
+
+HOST_VARIABLE = "OPENAI_HOST"
 
 
 class Settings(BaseModel):
-    """Settings of an account.  ``base_url`` wins over ``region``."""
+    """Settings of an account.  ``base_url`` wins over ``region`` and over the host's own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    api_key: SecretStr = Field(description="the API key; variable OPENAI_API_KEY")
+    api_key: SecretStr = Field(
+        description="the API key; variable OPENAI_API_KEY, or the one of the host"
+    )
+    host: str | Host | None = Field(
+        default=None,
+        description="a service that speaks OpenAI's API, by name or as a table; "
+        f"variable {HOST_VARIABLE}",
+    )
     base_url: str | None = Field(default=None, description="variable OPENAI_BASE_URL")
     region: Region | None = Field(default=None, description="a data residency region")
     organization: str | None = Field(default=None, description="variable OPENAI_ORG_ID")
     project: str | None = Field(default=None, description="variable OPENAI_PROJECT_ID")
     timeout: float = Field(default=600.0, gt=0, description="seconds without progress")
     create_timeout: float = Field(default=60.0, gt=0, description="seconds a create may take")
-    max_lines: int | None = Field(default=50_000, gt=0, description="requests in one file")
-    max_bytes: int | None = Field(default=200_000_000, gt=0, description="bytes in one file")
+    max_lines: int | None = Field(
+        default=None, gt=0, description="requests in one file, where it is not what the host takes"
+    )
+    max_bytes: int | None = Field(
+        default=None, gt=0, description="bytes in one file, where it is not what the host takes"
+    )
 
     @field_validator("api_key")
     @classmethod
@@ -50,6 +62,24 @@ class Settings(BaseModel):
         if not (text.isascii() and text.isprintable()):
             raise ValueError("the key has characters that no key has")
         return SecretStr(text)
+
+    @field_validator("host", mode="before")
+    @classmethod
+    def _known(cls, host: Any) -> Any:
+        if isinstance(host, str):
+            named(host)
+            return host.strip().lower()
+        if host is None or isinstance(host, Host | Mapping):
+            return host
+        raise ValueError("a host is a name, or a table with base_url and key")
+
+    @model_validator(mode="after")
+    def _of_openai_alone(self) -> Self:
+        if self.at.prices != OPENAI:
+            for name in ("region", "organization", "project"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{self.at.title} has no {name}; leave it out")
+        return self
 
     @field_validator("base_url")
     @classmethod
@@ -66,16 +96,61 @@ class Settings(BaseModel):
         return url.rstrip("/")
 
     @property
+    def at(self) -> Host:
+        """The service that is spoken to."""
+        return self.host if isinstance(self.host, Host) else named(self.host or OPENAI)
+
+    @property
     def base(self) -> str:
         """Where requests go."""
         if self.base_url:
             return self.base_url
-        return f"https://{self.region}.api.openai.com/v1" if self.region else DEFAULT_BASE
+        if self.region:
+            return f"https://{self.region}.api.openai.com/v1"
+        return self.at.base_url.rstrip("/")
+
+    @property
+    def most_lines(self) -> int | None:
+        """Requests in one file; ``None`` that was set says that there is no limit."""
+        return self.max_lines if "max_lines" in self.model_fields_set else self.at.max_lines
+
+    @property
+    def most_bytes(self) -> int | None:
+        return self.max_bytes if "max_bytes" in self.model_fields_set else self.at.max_bytes
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Settings | None:
-        """The account that the official SDK's variables describe, if they have a key."""
-        found = {
-            name: environ[variable] for name, variable in VARIABLES.items() if environ.get(variable)
+    def from_environment(
+        cls, environ: Mapping[str, str], given: Mapping[str, Any] = MappingProxyType({})
+    ) -> Settings | None:
+        """The account that the variables of the host's SDK describe, if they have a key.
+
+        Which host that is may be said by what is *given*: no other's key is sent to it.
+        """
+        host = given.get("host") or environ.get(HOST_VARIABLE) or None
+        at = _meant(host, by_variable=not given.get("host"))
+        if at is None:
+            return None
+        variables = {"api_key": at.key, "base_url": at.url}
+        found: dict[str, Any] = {
+            name: environ[variable]
+            for name, variable in variables.items()
+            if variable and environ.get(variable)
         }
-        return cls(**found) if "api_key" in found else None  # type: ignore[arg-type]
+        if "api_key" not in found:
+            return None
+        if at.prices == OPENAI:
+            own = OWN_VARIABLES.items()
+            found |= {name: environ[one] for name, one in own if environ.get(one)}
+        return cls(**found) if host is None else cls(**found, host=host)
+
+
+def _meant(host: Any, *, by_variable: bool) -> Host | None:
+    """The host; ``None`` for one that is none, which is told when the account is made."""
+    try:
+        if isinstance(host, Mapping):
+            return Host.model_validate(dict(host))
+        return host if isinstance(host, Host) else named(str(host or OPENAI))
+    except ValueError as error:
+        if by_variable:
+            raise ConfigError(f"{HOST_VARIABLE}: {error}", param="host") from None
+        return None

@@ -43,6 +43,7 @@ class BatchRoutes:
         self._dialect = dialect
         self._clock = clock
         self._replies = Replies(dialect)
+        self._made: dict[str, str] = {}
 
     def routes(self, base: str) -> list[Route]:
         guard = self._replies.guard
@@ -62,11 +63,16 @@ class BatchRoutes:
         self._dialect.check_input_file(None if file is None else file.state(now))
         if self._dialect.fails_fast:
             await asyncio.to_thread(self._board.refuse_if_full, order, now)
-        batch = self._board.create(order, now)
+        key = self._dialect.creation_key(request.headers)
+        known = None if key is None else self._made.get(key)
+        batch = self._board.create(order, now) if known is None else self._board.get(known)
+        if key is not None:
+            self._made[key] = batch.id
         document = await asyncio.to_thread(self._board.show, batch, now)
         size = 0 if file is None else file.blob.size
         headers = self._dialect.create_headers(self._board.enqueued(now) + size // 4)
-        return self._replies.json(request, document, self._dialect.create_status, headers)
+        shown = self._dialect.created_document(document)
+        return self._replies.json(request, shown, self._dialect.create_status, headers)
 
     def _order(self, body: dict[str, Any]) -> BatchOrder:
         for name in body:
@@ -79,8 +85,10 @@ class BatchRoutes:
                 raise wrong_type(name, "a string", body[name])
         if body["endpoint"] not in self._dialect.endpoints:
             raise wrong_choice("endpoint", body["endpoint"], self._dialect.endpoints)
-        if body["completion_window"] != "24h":
-            raise wrong_choice("completion_window", body["completion_window"], ("24h",))
+        if body["completion_window"] not in self._dialect.windows:
+            raise wrong_choice(
+                "completion_window", body["completion_window"], self._dialect.windows
+            )
         _check_metadata(body.get("metadata"))
         life = read_expiry(
             body.get("output_expires_after"), "output_expires_after", self._dialect.expiry_seconds

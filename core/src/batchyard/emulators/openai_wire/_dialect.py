@@ -28,6 +28,12 @@ class Dialect:
     bases: tuple[str, ...] = ("/v1",)
     """Paths under which `/files` and `/batches` are found."""
     endpoints: tuple[str, ...] = tuple(ENDPOINT_KINDS)
+    upload_path = "/files"
+    """Where files are posted to, below a base."""
+    windows: tuple[str, ...] = ("24h",)
+    """Completion windows that a create may ask for."""
+    validates_uploads = False
+    """Whether a batch's input is looked through when it is uploaded already."""
     upload_status = 200
     create_status = 200
     cancel_refused_status = 400
@@ -103,6 +109,17 @@ class Dialect:
         """What a create asks for, in the words of the protocol."""
         return body
 
+    def read_form(self, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """The fields of an upload's form, in the words of the protocol."""
+        return fields
+
+    def read_line(self, line: dict[str, Any], endpoint: str) -> dict[str, Any]:  # noqa: ARG002 - other services need it
+        """A line of a batch's input, in the words of the protocol.
+
+        What is raised is the `ApiError` with whose message the whole batch fails.
+        """
+        return line
+
     def input_issue(self, file_id: str) -> tuple[str, str] | None:  # noqa: ARG002 - other services need it
         """Code and message with which a batch fails that cannot have this file for its input."""
         return None
@@ -110,6 +127,10 @@ class Dialect:
     def check_queue(self) -> bool:
         """Whether there is room in the queue, whatever the limits say; asked once a batch."""
         return True
+
+    def creation_key(self, headers: Mapping[str, str]) -> str | None:  # noqa: ARG002 - other services need it
+        """What two creates have in common of which the second makes nothing new."""
+        return None
 
     def create_headers(self, enqueued: int) -> dict[str, str]:  # noqa: ARG002 - other services need it
         """Further headers of the reply to a create, with the tokens that are enqueued by then."""
@@ -119,8 +140,12 @@ class Dialect:
         """Whether the list of `files` or `batches` comes in pages."""
         return True
 
-    def page_document(self, document: dict[str, Any]) -> dict[str, Any]:
+    def page_document(self, document: dict[str, Any]) -> Any:
         """A page of a list, as this service shows it."""
+        return document
+
+    def created_document(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A batch object in the reply to a create, which is a `batch_document` already."""
         return document
 
     def listed(

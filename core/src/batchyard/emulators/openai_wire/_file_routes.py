@@ -25,6 +25,7 @@ from batchyard.emulators.openai_wire._pages import (
     refuse_unknown,
 )
 from batchyard.emulators.openai_wire._replies import Replies
+from batchyard.emulators.openai_wire._validation import first_issue
 
 _MOST_LISTED = 10_000
 _KNOWN_FIELDS = frozenset(
@@ -49,7 +50,7 @@ class FileRoutes:
         guard = self._replies.guard
         one = f"{base}/files/{{file_id}}"
         return [
-            Route(f"{base}/files", guard(self._upload), methods=["POST"]),
+            Route(f"{base}{self._dialect.upload_path}", guard(self._upload), methods=["POST"]),
             Route(f"{base}/files", guard(self._list), methods=["GET"]),
             Route(one, guard(self._retrieve), methods=["GET"]),
             Route(one, guard(self._delete), methods=["DELETE"]),
@@ -61,6 +62,7 @@ class FileRoutes:
         now = self._clock.now()
         try:
             new = self._checked(form)
+            await self._validate(new)
             self._dialect.check_quota(new.life, self._shelf.all(now))
         except ApiError:
             if form.file is not None:
@@ -69,6 +71,14 @@ class FileRoutes:
         file = self._shelf.add(new, now, processing=True)
         headers = self._dialect.upload_headers(file.id, request)
         return self._replies.json(request, self._show(file), self._dialect.upload_status, headers)
+
+    async def _validate(self, new: NewFile) -> None:
+        if not (self._dialect.validates_uploads and new.purpose == "batch"):
+            return
+        issue = await asyncio.to_thread(first_issue, new.blob, self._dialect)
+        if issue is not None:
+            where = "" if issue.line is None else f"Line {issue.line}: "
+            raise ApiError(f"{where}{issue.message}", param=issue.param, code=issue.code)
 
     async def _read(self, request: Request) -> Form:
         reader = FormReader(self._shelf.store, self._most_bytes)
@@ -88,18 +98,19 @@ class FileRoutes:
             raise ApiError(f"Could not parse multipart form: {error}.") from error
 
     def _most_bytes(self, fields: Mapping[str, str]) -> int:
-        is_batch = fields.get("purpose") == "batch"
+        is_batch = self._dialect.read_form(fields).get("purpose") == "batch"
         return self._dialect.max_batch_file_bytes if is_batch else self._dialect.max_file_bytes
 
     def _checked(self, form: Form) -> NewFile:
-        purpose = form.fields.get("purpose")
+        fields = self._dialect.read_form(form.fields)
+        purpose = fields.get("purpose")
         if form.file is None or form.file.field != "file":
             raise missing("file")
         if not purpose:
             raise missing("purpose")
         if purpose not in PURPOSES:
             raise wrong_choice("purpose", purpose, PURPOSES)
-        for name in form.fields:
+        for name in fields:
             if name not in _KNOWN_FIELDS:
                 raise ApiError(
                     f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter"
@@ -108,7 +119,7 @@ class FileRoutes:
         is_batch = purpose == "batch"
         if is_batch and not form.file.filename.endswith(".jsonl"):
             raise ApiError("Invalid file format for Batch API. Must be .jsonl", param="file")
-        life = self._dialect.file_life(read_form_expiry(form.fields, self._dialect.expiry_seconds))
+        life = self._dialect.file_life(read_form_expiry(fields, self._dialect.expiry_seconds))
         if life is None and is_batch:
             life = self._dialect.batch_file_life
         return NewFile(purpose, form.file.filename, form.file.blob, life)

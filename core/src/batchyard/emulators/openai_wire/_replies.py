@@ -28,7 +28,7 @@ class Replies:
     def json(
         self,
         request: Request,
-        document: dict[str, Any],
+        document: Any,
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> Response:

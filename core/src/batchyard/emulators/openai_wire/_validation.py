@@ -12,6 +12,7 @@ import msgspec
 
 from batchyard.emulators._store import Blob
 from batchyard.emulators.openai_wire._dialect import Dialect
+from batchyard.emulators.openai_wire._errors import ApiError
 from batchyard.emulators.openai_wire._media import embedding_inputs
 from batchyard.emulators.openai_wire._models import ENDPOINT_KINDS, Model
 from batchyard.emulators.openai_wire._parameters import REQUIRED
@@ -101,7 +102,7 @@ class Validator:
             raise Issue("invalid_request", message)
 
     def _check(self, line: bytes) -> None:
-        request = _decoded(line)
+        request = self._read_line(_decoded(line))
         self._check_id(request.get("custom_id"))
         if request.get("method") is None:
             raise _missing("method")
@@ -124,6 +125,12 @@ class Validator:
             raise _missing("body")
         self._check_body(request["body"])
         self._tokens += count_tokens(str(request["body"].get(REQUIRED[self._canonical])))
+
+    def _read_line(self, line: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._dialect.read_line(line, self._endpoint)
+        except ApiError as error:
+            raise Issue("invalid_request", error.message, error.param) from error
 
     def _check_id(self, custom_id: object) -> None:
         if custom_id is None:
@@ -177,6 +184,19 @@ class Validator:
                 "the other requests. All requests in a batch must use the same model.",
                 "body.model",
             )
+
+
+def first_issue(blob: Blob, dialect: Dialect) -> Issue | None:
+    """What is wrong with a file, as far as it can be told before its batch is there."""
+    with blob.path.open("rb") as file:
+        line = file.readline()
+    try:
+        url = _decoded(line).get("url")
+        # a line of another endpoint is a matter between batch and file
+        Validator(url if url in dialect.endpoints else dialect.endpoints[0], dialect).validate(blob)
+    except Issue as issue:
+        return issue
+    return None
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from batchyard.effects import Plan, Request, Source, Stream
 from batchyard.models import Call, FileDeleted, FileObject, FileUpload, Page, PageRequest, Ref
 from batchyard.steps._bodies import BytesSource
-from batchyard.steps._calls import fetch, json_body
+from batchyard.steps._calls import json_body
 from batchyard.steps._content import download
 from batchyard.steps._multipart import FilePart, Multipart
 from batchyard.steps._pages import walk
@@ -37,8 +37,8 @@ async def upload_file(wire: Wire, call: Call, file: FileUpload) -> FileObject:
         body: bytes | Source = form
         if isinstance(file.source, BytesSource) and form.length <= SMALL:
             body = b"".join(form.chunks())
-        request = await wire.request(call, "POST", wire.url("files"), body, form.content_type)
-        return await fetch(FileObject, request, wire.refuse)
+        request = await wire.request(call, "POST", wire.url(*wire.upload), body, form.content_type)
+        return await wire.fetch(FileObject, request)
 
     if call.marker is None:
         return await retrying(send, wire.backoff(call))

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from batchyard.effects import Plan, Reply, Request, Source
 from batchyard.errors import InputError
 from batchyard.models import Call
-from batchyard.steps._calls import Refusal, fetch, json_body, parse
+from batchyard.steps._calls import Refusal, json_body, parse
 from batchyard.steps._calls import call as send
 from batchyard.steps._retry import Backoff, retrying
 from batchyard.steps.openai_wire._errors import wire_refusal
@@ -34,14 +34,19 @@ def _as_it_is(made: Any, _reply: Reply) -> Any:
     return made
 
 
+def _as_it_came(reply: Reply) -> Reply:
+    return reply
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """Where the service is and how it is spoken to.
 
     ``authorise`` is a plan that ends with the headers which identify the
     account; ``query`` goes on every URL.  ``received`` makes what a POST ends with
-    of the object and the reply that it came in, whose headers may say more.  The
-    timeouts are in seconds.
+    of the object and the reply that it came in, whose headers may say more.
+    ``plain`` makes of a reply the one that OpenAI would have given, and ``upload``
+    is the path that files are posted to.  The timeouts are in seconds.
     """
 
     base_url: str
@@ -49,6 +54,8 @@ class Wire:
     query: Mapping[str, str] = field(default_factory=dict)
     refuse: Refusal = wire_refusal
     received: Callable[[Any, Reply], Any] = _as_it_is
+    plain: Callable[[Reply], Reply] = _as_it_came
+    upload: tuple[str, ...] = ("files",)
     timeout: float = 600.0
     create_timeout: float = 60.0
 
@@ -86,12 +93,16 @@ class Wire:
         headers = {**own, **extra, **identity}
         return Request(method, url, headers, body, call.timeout or self.timeout)
 
+    async def fetch(self, model: type[M], request: Request) -> M:
+        """The accepted reply to *request*, sent once, as a *model*."""
+        return parse(model, self.plain(await send(request, self.refuse)))
+
     async def get(self, model: type[M], call: Call, *parts: str, query: Query | None = None) -> M:
         """GET a *model*, again where that may help."""
 
         async def attempt() -> M:
             request = await self.request(call, "GET", self.url(*parts, query=query))
-            return await fetch(model, request, self.refuse)
+            return await self.fetch(model, request)
 
         return await retrying(attempt, self.backoff(call))
 
@@ -105,15 +116,13 @@ class Wire:
         )
         timeout = call.timeout or self.create_timeout
         reply = await send(replace(request, timeout=timeout), self.refuse)
-        made: M = self.received(parse(model, reply), reply)
+        made: M = self.received(parse(model, self.plain(reply)), reply)
         return made
 
     async def delete(self, model: type[M], call: Call, *parts: str) -> M:
         """DELETE, again where that may help."""
 
         async def attempt() -> M:
-            return await fetch(
-                model, await self.request(call, "DELETE", self.url(*parts)), self.refuse
-            )
+            return await self.fetch(model, await self.request(call, "DELETE", self.url(*parts)))
 
         return await retrying(attempt, self.backoff(call))
