@@ -275,7 +275,7 @@ def test_a_cancelled_batch_with_nothing_answered_has_results_though_no_blob_is_t
         batch = await client.batches.wait(await client.batches.cancel(batch))
         assert batch.status == "cancelled"
         items = await settled(client.batches.results(batch))
-        assert [one.outcome for one in items] == ["missing"] * 2
+        assert [one.outcome for one in items] == ["cancelled"] * 2
 
     rig.run(body)
 

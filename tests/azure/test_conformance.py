@@ -45,6 +45,8 @@ class TestBlobs(ProviderSuite):
 
     provider = "azure"
     settings = {**SETTINGS, "storage": STORAGE}  # noqa: RUF012 - a ClassVar of the suite
+    states = {one: one for one in STATES.values()}  # noqa: RUF012 - a ClassVar of the suite
+    goldens = GOLDENS
     scenarios = blob_scenarios()
 
 

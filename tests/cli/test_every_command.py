@@ -31,7 +31,9 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 EVERY = dict(commands())
 
 WITHOUT_PROVIDER = {
-    *("completion", "emulate", "plugins doctor", "plugins info", "plugins list", "providers"),
+    *("completion", "conformance", "emulate", "providers"),
+    *("plugins disable", "plugins doctor", "plugins enable", "plugins info", "plugins list"),
+    *("plugins new", "sinks backlog", "sinks list", "sinks pause", "sinks resume"),
     *("keys create", "keys list", "keys revoke", "keys rotate", "config from-litellm"),
     *("ledger migrate", "ledger parked", "ledger status", "ledger unpark"),
     *("reprice", "serve", "usage", "worker"),
