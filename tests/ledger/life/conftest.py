@@ -12,13 +12,18 @@ from tests.ledger.life.place import Place
 # and `make test-all` on Postgres too
 ABOVE = frozenset(
     {
+        "test_budgets",
         "test_creating",
+        "test_exactly_once",
         "test_hostile_values",
         "test_lost_replies",
         "test_no_room",
         "test_odd_results",
+        "test_reading",
+        "test_repricing",
         "test_routing",
         "test_taking_over",
+        "test_to_the_end",
         "test_troubled_providers",
         "test_two_jobs",
     }

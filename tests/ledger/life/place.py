@@ -92,7 +92,9 @@ class Place:
     async def open(
         self, setup: Setup | None = None, *, kind: type[Ledger] = Ledger, **settings: Any
     ) -> AsyncIterator[Ledger]:
-        chosen = LedgerSettings(url=self.url, store=self.folder / "store", **settings)
+        # a life has days, and looks at a job each minute of them are thousands
+        given = {"poll_most": 300.0, **settings}
+        chosen = LedgerSettings(url=self.url, store=self.folder / "store", **given)
         async with kind(chosen, setup or self.setup()) as ledger:
             yield ledger
 
