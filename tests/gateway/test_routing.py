@@ -157,7 +157,11 @@ def test_a_provider_against_the_lines_model_is_refused_at_the_upload(client: ope
 @pytest.mark.parametrize(
     ("said", "code", "names"),
     [
-        ({"custom_llm_provider": "opnai"}, "invalid_provider", "azure, openai, vertex, vertex_ai"),
+        (
+            {"custom_llm_provider": "opnai"},
+            "invalid_provider",
+            "azure, gemini, openai, vertex, vertex_ai",
+        ),
         ({"custom_llm_provider": "vertex_ai"}, "invalid_provider", "accounts of: azure, openai"),
         ({"account": "elsewhere"}, "invalid_account", "accounts: openai, azure"),
         ({"model": "nowhere"}, "model_not_found", "configured: cheap, anywhere"),
@@ -206,7 +210,7 @@ def test_another_providers_batch_is_not_there(site: Site, client: openai.OpenAI)
             assert theirs not in listed
         unknown = plain.get("/nobody/v1/batches").json()["error"]
         assert unknown["code"] == "unknown_provider"
-        assert "azure, openai, vertex, vertex_ai" in unknown["message"]
+        assert "azure, gemini, openai, vertex, vertex_ai" in unknown["message"]
 
 
 def same_but_for(reply: httpx.Response, name: str) -> str:

@@ -65,7 +65,7 @@ def test_without_a_configuration_it_shows_every_provider_that_has_the_model(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = {one["provider"]: one["rates"] for one in shown("show", "gpt-4.1-mini")["prices"]}
-    assert set(found) == {"anthropic", "azure", "openai", "vertex"}
+    assert set(found) == {"anthropic", "azure", "gemini", "openai", "vertex"}
     assert found["openai"]["input"] == "0.2"
     assert found["vertex"] is None
 

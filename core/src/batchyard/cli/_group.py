@@ -25,7 +25,10 @@ COMMANDS = {
     "files": ("batchyard.cli._files", "Upload, list, fetch and delete files."),
     "keys": ("batchyard.cli._keys", "Create, list, rotate and revoke a gateway's API keys."),
     "ledger": ("batchyard.cli._ledger", "See to the ledger's database."),
-    "plugins": ("batchyard.cli._plugins", "See what is installed, whether it works, and begin your own."),
+    "plugins": (
+        "batchyard.cli._plugins",
+        "See what is installed, whether it works, and begin your own.",
+    ),
     "prices": (
         "batchyard.cli._prices",
         "Show what models cost in batches, and what has no price.",
