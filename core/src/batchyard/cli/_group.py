@@ -27,7 +27,7 @@ COMMANDS = {
     "ledger": ("batchyard.cli._ledger", "See to the ledger's database."),
     "plugins": (
         "batchyard.cli._plugins",
-        "See what is installed, whether it works, and begin your own.",
+        "See what is installed and whether it works; begin your own.",
     ),
     "prices": (
         "batchyard.cli._prices",

@@ -21,7 +21,7 @@ from batchyard.registry import GROUPS, PluginInfo, Registry
 __all__ = ["command"]
 
 
-@click.group("plugins", short_help="See what is installed, whether it works, and begin your own.")
+@click.group("plugins", short_help="See what is installed and whether it works; begin your own.")
 def command() -> None:
     """Plugins of all kinds: providers, listeners, gates, commands, and so on."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -86,8 +87,6 @@ class Host(BaseModel):
 def hosts() -> Mapping[str, Host]:
     """Those that ship with this package, by name."""
     text = files(__package__).joinpath(FILE).read_text(encoding="utf-8")
-    import tomllib  # noqa: PLC0415 - only where a host is asked for
-
     found = tomllib.loads(text, parse_float=Decimal)
     return {name: Host(**{"prices": name, **fields}) for name, fields in found.items()}
 
