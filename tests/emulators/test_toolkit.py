@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -237,12 +237,16 @@ print(emulator.store.used, flush=True)
 
 
 def test_an_emulator_in_the_foreground_ends_quietly_when_interrupted() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", FOREGROUND],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", FOREGROUND],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        ExitStack() as scope,
+    ):
+        scope.callback(process.kill)  # one that does not end must not be waited for
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url.startswith("http://127.0.0.1:")
