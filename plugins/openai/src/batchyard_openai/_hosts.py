@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -21,8 +20,8 @@ FILE = "hosts.toml"
 class Host(BaseModel):
     """A service that speaks OpenAI's files and batches API, and in what it does it its own way.
 
-    Those that ship with this package are in ``hosts.toml``; a configuration may
-    have its own.
+    Those that ship with this package are in ``hosts.toml``, but for OpenAI itself;
+    a configuration may have its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,16 +82,46 @@ class Host(BaseModel):
         return url.rstrip("/")
 
 
+ITSELF = Host(
+    title="OpenAI",
+    base_url="https://api.openai.com/v1",
+    key="OPENAI_API_KEY",
+    url="OPENAI_BASE_URL",
+    endpoints=(
+        "/v1/responses",
+        "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/completions",
+        "/v1/moderations",
+        "/v1/images/generations",
+        "/v1/images/edits",
+        "/v1/videos",
+    ),
+    max_lines=50_000,
+    max_bytes=200_000_000,
+    discount=Decimal("0.5"),
+    prices=OPENAI,
+)
+"""Not in the file, which is read for the others only: most clients speak to none of them."""
+
+
 @cache
 def hosts() -> Mapping[str, Host]:
     """Those that ship with this package, by name."""
+    import tomllib  # noqa: PLC0415 - see ITSELF
+
     text = files(__package__).joinpath(FILE).read_text(encoding="utf-8")
-    found = tomllib.loads(text, parse_float=Decimal)
-    return {name: Host(**{"prices": name, **fields}) for name, fields in found.items()}
+    others = tomllib.loads(text, parse_float=Decimal)
+    return {
+        OPENAI: ITSELF,
+        **{name: Host(**{"prices": name, **fields}) for name, fields in others.items()},
+    }
 
 
 def named(name: str) -> Host:
     """The host of that name.  Raises :class:`ValueError` for one that cannot be chosen."""
+    if name.strip().lower() == OPENAI:
+        return ITSELF
     found = hosts().get(name.strip().lower())
     usable = ", ".join(sorted(name for name, one in hosts().items() if one.protocol is None))
     if found is None:
