@@ -118,10 +118,10 @@ class Server:
 
 
 def run(app: ASGIApp, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve in the foreground until interrupted; `announce` hears the URL once it is bound."""
+    """Serve in the foreground until interrupted; `announce` hears the URL once it can be called."""
     listener = bind(host, port)
-    announce(url_of(listener))
     try:
+        announce(url_of(listener))
         asyncio.run(_Uvicorn(app).serve(sockets=[listener]))
     except KeyboardInterrupt:
         return  # the way to stop it
@@ -135,6 +135,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # who is told the address may come before the server is ready
     except OSError:
         listener.close()
         raise
