@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -254,6 +255,16 @@ def test_an_emulator_in_the_foreground_ends_quietly_when_interrupted() -> None:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=10)
     assert (process.returncode, output, errors) == (0, "0\n", "")
+
+
+def test_the_address_can_be_called_as_soon_as_it_is_told() -> None:
+    def called_and_interrupted(url: str) -> None:
+        address = urlsplit(url)
+        socket.create_connection((address.hostname, address.port)).close()
+        raise KeyboardInterrupt
+
+    with closing(OpenAIEmulator()) as emulator:
+        emulator.run(0, announce=called_and_interrupted)
 
 
 def test_another_host_can_be_listened_on_when_told_so() -> None:

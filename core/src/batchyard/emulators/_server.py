@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -119,12 +120,9 @@ class Server:
 
 def run(app: ASGIApp, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve in the foreground until interrupted; `announce` hears the URL once it can be called."""
-    listener = bind(host, port)
-    try:
+    with bind(host, port) as listener, suppress(KeyboardInterrupt):  # the way to stop it
         announce(url_of(listener))
         asyncio.run(_Uvicorn(app).serve(sockets=[listener]))
-    except KeyboardInterrupt:
-        return  # the way to stop it
 
 
 def bind(host: str, port: int) -> socket.socket:
