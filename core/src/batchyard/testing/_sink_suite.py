@@ -43,11 +43,11 @@ class SinkSuite(PluginTests):
 
     def arrived(self, folder: Path) -> Collection[str]:
         """The ids of the events that are at the other end, each as often as it is there."""
-        raise NotImplementedError(f"say in arrived() of {type(self).__name__} what has arrived")
+        pytest.fail(f"say in arrived() of {type(self).__name__} what has arrived")
 
     def lines_arrived(self, folder: Path) -> Collection[str]:
         """The ids of the lines at the other end, likewise, of a sink that takes lines."""
-        raise NotImplementedError(f"say in lines_arrived() of {type(self).__name__} what has")
+        pytest.fail(f"say in lines_arrived() of {type(self).__name__} what has")
 
     def outage(self, folder: Path) -> AbstractContextManager[Any] | None:  # noqa: ARG002 - for those who override it
         """Override it with a context in which the other end takes nothing."""
