@@ -41,11 +41,11 @@ class SinkSuite(PluginTests):
     sink: ClassVar[str]
     hooks: ClassVar[Sequence[str]] = DURABLE
 
-    def arrived(self, folder: Path) -> Collection[str]:
+    def arrived(self, folder: Path) -> Collection[str]:  # noqa: ARG002 - for those who override it
         """The ids of the events that are at the other end, each as often as it is there."""
         pytest.fail(f"say in arrived() of {type(self).__name__} what has arrived")
 
-    def lines_arrived(self, folder: Path) -> Collection[str]:
+    def lines_arrived(self, folder: Path) -> Collection[str]:  # noqa: ARG002 - likewise
         """The ids of the lines at the other end, likewise, of a sink that takes lines."""
         pytest.fail(f"say in lines_arrived() of {type(self).__name__} what has")
 
