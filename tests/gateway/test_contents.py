@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.gateway.site import CHAT, Site, lines
+from tests.gateway.waiting import wait_until
 
 CONTENT = lines(40)
 
@@ -156,11 +155,3 @@ def opened_here() -> set[str]:
         except OSError:
             continue
     return found
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """What another thread brings about in its own time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it has not come about"
-        threading.Event().wait(0.02)

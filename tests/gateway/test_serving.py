@@ -16,7 +16,7 @@ import pytest
 from batchyard_openai.emulator import OpenAIEmulator
 from tests.gateway.serving import Serving, children_of, serve, serving
 from tests.gateway.site import CHAT, MASTER, lines, uploaded
-from tests.gateway.test_contents import wait_until
+from tests.gateway.waiting import wait_until
 from tests.gateway.wire import PURPOSE, connected, file, form, post_form, read_answer
 
 
@@ -152,6 +152,7 @@ def test_a_batch_that_is_being_sent_is_taken_up_by_the_next_start(
         gateway.completed(made)
 
 
+@pytest.mark.slow  # what the killed one was at is left alone for a minute
 def test_a_killed_gateway_loses_nothing(folder: Path, environ: dict[str, str]) -> None:
     made: list[str] = []
     for _ in range(2):
