@@ -57,7 +57,7 @@ class TestDated(ProviderSuite):
     provider = "azure"
     settings = {**SETTINGS, "api_version": "2024-10-21"}  # noqa: RUF012 - a ClassVar of the suite
     states = STATES
-    goldens = GOLDENS
+    goldens = openai_goldens("gpt-4.1-mini", sent="mini-batch", url="/chat/completions")
     scenarios = scenarios(DATED)
 
     def settings_for(self, url: str) -> Mapping[str, Any]:

@@ -9,6 +9,8 @@ from batchyard.testing import Golden
 
 __all__ = ["STATUSES", "openai_goldens"]
 
+CHAT = "/v1/chat/completions"
+
 STATUSES = {
     one: one
     for one in (
@@ -25,14 +27,14 @@ STATUSES = {
 
 
 def openai_goldens(
-    model: str, sent: str | None = None, through: str = "results"
+    model: str, sent: str | None = None, through: str = "results", url: str = CHAT
 ) -> tuple[Golden, ...]:
-    """A line that is answered and one that is not; the model is called *sent* on the way."""
+    """A line that is answered and one that is not, whose model and url change on the way."""
     return (
         Golden(
             "answered",
             _line(model),
-            _line(sent or model),
+            _line(sent or model, url),
             _answer(200, _completion(model)),
             _answer(200, _completion(model)),
             Usage(20, 7, cached_tokens=16, reasoning_tokens=3),
@@ -41,7 +43,7 @@ def openai_goldens(
         Golden(
             "refused",
             _line(model),
-            _line(sent or model),
+            _line(sent or model, url),
             _answer(429, {"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}),
             _answer(429, {"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}),
             outcome="error",
@@ -50,9 +52,9 @@ def openai_goldens(
     )
 
 
-def _line(model: str) -> dict[str, Any]:
+def _line(model: str, url: str = CHAT) -> dict[str, Any]:
     body = {"model": model, "messages": [{"role": "user", "content": "Größe?"}]}
-    return {"custom_id": "größe ✓", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    return {"custom_id": "größe ✓", "method": "POST", "url": url, "body": body}
 
 
 def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
