@@ -20,8 +20,8 @@ __all__ = ["document_of"]
 _KINDS = re.compile(r":\w+(?=})")
 """What Starlette is told of a parameter of a path."""
 
-ALWAYS = (401, 403, 429, 500, 503)
-"""Refusals that any operation may answer with."""
+ALWAYS = (400, 401, 403, 408, 414, 429, 431, 500, 503)
+"""Refusals that any operation may answer with; some of them before its path is looked at."""
 
 ERROR = {
     "type": "object",
