@@ -87,7 +87,7 @@ async def test_what_waits_for_room_says_why_and_waits_longer_each_time(place: Pl
 
 @pytest.mark.slow
 async def test_what_waits_for_room_for_a_day_is_told_of_once(place: Place) -> None:
-    place.emulate(time_scale=1, enqueued_token_limits={MODEL: 1})
+    place.emulate(time_scale=0.1, enqueued_token_limits={MODEL: 1})
     async with place.open() as ledger:
         batch = await created(ledger)
         began = place.clock.now()
