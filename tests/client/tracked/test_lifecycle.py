@@ -318,10 +318,11 @@ def test_an_estimate_limits_and_a_check_are_as_without_a_ledger(tracked: Tracked
         findings = await settled(client.check())
         found.append((estimate, client.limits(CHAT, "gpt-4.1-mini"), findings))
 
-    tracked.run(body)
-    tracked.run(body, ledger=False)
-    assert found[0] == found[1]
-    assert found[0][0].lines == 5
+    # the first of a process loads a tokenizer, in time that it may lack for counting with it
+    for ledger in (False, True, False):
+        tracked.run(body, ledger=ledger)
+    assert found[1] == found[2]
+    assert found[1][0].lines == 5
 
 
 def test_objects_dump_as_the_official_package_reads_them(blocking: Tracked) -> None:
