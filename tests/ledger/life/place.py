@@ -126,9 +126,12 @@ async def follow(
     for _ in range(steps):
         if until is not None and await until():
             return
-        if await ledger.tracker.step():
-            continue
+        done = await ledger.tracker.step()
+        if done and until is not None and await until():
+            return
         due = await ledger.tracker.next_due()
+        if done and (due is None or due <= clock.now()):
+            continue
         if due is None or (beyond is not None and due > began + beyond):
             assert until is None, "all work is done, and what was waited for has not come"
             return
