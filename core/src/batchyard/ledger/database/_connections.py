@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from batchyard.ledger.database._addresses import Address
+from batchyard.ledger.database._sqlite import connect
 
 __all__ = ["BUSY_SECONDS", "engines", "migration_engine"]
 
@@ -29,7 +31,7 @@ _SESSION = {
 def engines(address: Address) -> tuple[AsyncEngine, AsyncEngine]:
     """One that reads and cannot write, and one that writes."""
     if address.path is not None:
-        return _sqlite(address, writes=False), _sqlite(address, writes=True)
+        return _sqlite(address.path, writes=False), _sqlite(address.path, writes=True)
     engine = _postgres(address, _SESSION, pool_size=10, max_overflow=10)
     # several reads of one block see one moment, as they do on SQLite
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -40,7 +42,7 @@ def migration_engine(address: Address) -> AsyncEngine:
     """One connection, for which no statement takes too long."""
     if address.path is not None:
         # a table that is made anew is dropped first, and its children would object
-        return _sqlite(address, writes=True, foreign_keys=False)
+        return _sqlite(address.path, writes=True, foreign_keys=False)
     return _postgres(address, {"application_name": "batchyard migration"}, pool_size=1)
 
 
@@ -57,14 +59,7 @@ def _postgres(address: Address, session: dict[str, str], **pool: int) -> AsyncEn
     )
 
 
-def _sqlite(address: Address, *, writes: bool, foreign_keys: bool = True) -> AsyncEngine:
-    engine = create_async_engine(
-        address.url,
-        hide_parameters=True,
-        pool_size=1 if writes else _READERS,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-    )
+def _sqlite(path: Path, *, writes: bool, foreign_keys: bool = True) -> AsyncEngine:
     pragmas = [
         f"busy_timeout = {int(BUSY_SECONDS * 1000)}",
         "synchronous = FULL",
@@ -72,19 +67,15 @@ def _sqlite(address: Address, *, writes: bool, foreign_keys: bool = True) -> Asy
         f"query_only = {'OFF' if writes else 'ON'}",
         "journal_size_limit = 67108864",
     ]
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:
-        # or sqlite3 would begin transactions when it sees fit
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    async def connected() -> Any:
+        return await connect(path, pragmas, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+    return create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        async_creator=connected,
+        hide_parameters=True,
+        pool_size=1 if writes else _READERS,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+    )
