@@ -10,10 +10,11 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from batchyard.errors import BatchyardError, ConfigError, NotFoundError
 from batchyard.ledger.accounts import Served
+from batchyard.ledger.due import accounts_due
 from batchyard.ledger.jobs import pause_after
 from batchyard.ledger.parts import Parts, Transaction
 from batchyard.ledger.records import JobRecord
@@ -68,20 +69,10 @@ async def tidy(parts: Parts) -> int:
 
 
 async def _accounts(parts: Parts) -> list[str]:
-    """Accounts with files to delete, from one to the next by the index."""
-    due: list[str] = []
-    account: str | None = ""
-    ended = jobs.c.state == "ended"
+    """Accounts with files to delete."""
     async with parts.db.reading() as connection:
-        while account is not None:
-            after = select(func.min(jobs.c.account)).where(ended, jobs.c.account > account)
-            account = (await connection.execute(after)).scalar_one_or_none()
-            if account is None or account in parts.accounts.absent:
-                continue
-            mine = (ended, jobs.c.account == account, jobs.c.next_at <= parts.now())
-            if (await connection.execute(select(jobs.c.id).where(*mine).limit(1))).first():
-                due.append(account)
-    return due
+        due = await accounts_due(connection, "ended", parts.now())
+    return [one for one in due if one not in parts.accounts.absent]
 
 
 async def _tidy_account(parts: Parts, account: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from batchyard.errors import BatchyardError
 from batchyard.ledger.database import release_lease, take_lease
+from batchyard.ledger.due import accounts_due
 from batchyard.ledger.jobs import stalled
 from batchyard.ledger.outbox import Outbox
 from batchyard.ledger.parts import Parts
@@ -52,6 +53,9 @@ CLEAN_EVERY = 300.0
 Errand: TypeAlias = Callable[[], Coroutine[object, object, int]]
 """Something that may take long; how much it has done."""
 
+TIDY_EVERY = 5.0
+"""Seconds between two looks for files to delete, when there were none."""
+
 STALLS_EVERY = 60.0
 """Seconds between two looks for jobs that take too long: it is a look at all of them."""
 
@@ -86,6 +90,7 @@ class Tracker:
         self._duties = frozenset(duties)
         self._cleaned = 0.0
         self._stalls_at = 0.0
+        self._tidy_at = 0.0
         self._alive_until = 0.0
         self._epoch: int | None = None
         self._stopping = asyncio.Event()
@@ -105,6 +110,7 @@ class Tracker:
 
     async def step(self) -> int:
         """Do all that is due now, here, and return when it is done; how much it was."""
+        self._tidy_at = 0.0
         done = await self._step(self._advance_here, _at_once)
         if "deliver" in self._duties:
             done += await self._outbox.step(100)
@@ -122,7 +128,7 @@ class Tracker:
                 await dispatch(ids)
             done += len(ids)
         errands: dict[str, Errand] = {"clean": self._clean_up}
-        if "clean" in self._duties:
+        if "clean" in self._duties and self._parts.now() >= self._tidy_at:
             errands["tidy"] = self._tidy_up
         if "poll" in self._duties:
             for account in await self._due_accounts():
@@ -267,24 +273,10 @@ class Tracker:
         ]
 
     async def _due_accounts(self) -> list[str]:
-        """Accounts with jobs to look at, from one to the next by the index.
-
-        Not by a ``DISTINCT``, which would read the row of every job that is tracked.
-        """
-        due: list[str] = []
-        account: str | None = ""
-        tracked = jobs.c.state == "tracking"
+        """Accounts with jobs to look at."""
         async with self._parts.db.reading() as connection:
-            while account is not None:
-                after = select(func.min(jobs.c.account)).where(tracked, jobs.c.account > account)
-                account = (await connection.execute(after)).scalar_one_or_none()
-                if account is None or account in self._parts.accounts.absent:
-                    continue
-                first = select(func.min(jobs.c.next_at)).where(tracked, jobs.c.account == account)
-                next_at = (await connection.execute(first)).scalar_one_or_none()
-                if next_at is not None and next_at <= self._parts.now():
-                    due.append(account)
-        return due
+            due = await accounts_due(connection, "tracking", self._parts.now())
+        return [one for one in due if one not in self._parts.accounts.absent]
 
     async def _poll(self, account: str) -> int:
         try:
@@ -328,10 +320,13 @@ class Tracker:
 
     async def _tidy_up(self) -> int:
         try:
-            return await tidy(self._parts)
+            done = await tidy(self._parts)
         except BatchyardError as error:
             log.warning("files are deleted at providers later: %s", error)
-        return 0
+            done = 0
+        if not done:
+            self._tidy_at = self._parts.now() + TIDY_EVERY
+        return done
 
     async def _say_alive(self) -> None:
         now = self._parts.now()
