@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from batchyard.config import resolve_sinks
 from batchyard.errors import PluginFailedError
 from batchyard.events import from_json, to_json
 from batchyard.models import Batch, BatchError, BatchErrors
 from batchyard.registry import Registry
-from batchyard_webhook import WebhookError, WebhookSettings
+from batchyard_webhook import Webhook, WebhookError, WebhookSettings
 from tests.sinks.receivers import Post, Receiver
 from tests.webhook.parts import LOCAL, SECRET, deliver, happened, sink
 
@@ -127,6 +129,25 @@ class TestOfForms:
         assert len(receiver.posts) == 2
 
 
+    def test_events_of_the_sinks_table_are_what_people_are_told_of(
+        self, receiver: Receiver, tmp_path: Path
+    ) -> None:
+        (tmp_path / "batchyard.toml").write_text(
+            f'[sinks.team]\nsink = "webhook"\nurl = "{receiver.url}"\nformat = "slack"\n'
+            'events = ["batch_created"]\nallow = ["127.0.0.0/8"]\nallow_http = true\n'
+        )
+        [found] = resolve_sinks(Registry({}), tmp_path / "batchyard.toml")
+        assert found.events == ("batch_created",)
+        deliver(Webhook(found.settings), happened("batch_created"), happened())
+        [post] = receiver.posts
+        assert json.loads(post.body)["text"] == "azure/eu: batch was created"
+
+    def test_a_sample_goes_to_everybody_whatever_they_want(self, receiver: Receiver) -> None:
+        receivers = [{"url": receiver.url, "events": ("batch_failed",), "format": "teams"}]
+        deliver(sink(endpoints=receivers), happened(id="evt_sample_1"), happened())
+        assert [one.headers["webhook-id"] for one in receiver.posts] == ["evt_sample_1"]
+
+
 class TestOfFailures:
     @pytest.mark.parametrize("status", [301, 400, 410, 429, 500])
     def test_anything_but_a_2xx_is_a_failure(self, receiver: Receiver, status: int) -> None:
@@ -202,6 +223,16 @@ class TestOfSeveralEndpoints:
             deliver(webhook, happened("batch_created"), happened())
             assert len(receiver.posts) == 2
             assert [json.loads(one.body)["type"] for one in second.posts] == ["acreate_batch"]
+
+    def test_those_that_name_no_events_get_what_the_sink_gets(self, receiver: Receiver) -> None:
+        with Receiver() as second:
+            endpoints = (
+                {"url": receiver.url, "format": "slack"},
+                {"url": second.url, "events": ("batch_success",)},
+            )
+            webhook = sink(endpoints=endpoints, events=("batch_created", "batch_success"))
+            deliver(webhook, happened("batch_created"), happened())
+            assert (len(receiver.posts), len(second.posts)) == (2, 1)
 
     def test_after_a_failure_only_those_that_lack_it_get_it(self, receiver: Receiver) -> None:
         with Receiver() as second:
