@@ -47,6 +47,13 @@ NAME = "hooks.example.test"
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::1",
+        "::127.0.0.1",
+        "::ffff:0:7f00:1",
+        "64:ff9b:1::a00:1",
+        "fec0::1",
+        "192.0.0.192",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
     ],
 )
 def test_what_is_no_public_address_is_refused(address: str) -> None:
@@ -64,6 +71,7 @@ def test_a_network_that_is_allowed_is_and_no_other() -> None:
     assert guarded.permits(ip_address("::ffff:10.1.2.3"))
     assert guarded.permits(ip_address("fd00::7"))
     assert not guarded.permits(ip_address("10.2.0.1"))
+    assert Guarded([ip_network("fec0::/64")]).permits(ip_address("fec0::1"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]"])

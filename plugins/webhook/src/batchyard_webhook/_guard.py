@@ -23,6 +23,14 @@ Network: TypeAlias = IPv4Network | IPv6Network
 NAT64 = IPv6Network("64:ff9b::/96")
 """IPv6 addresses that stand for IPv4 ones (RFC 6052)."""
 
+UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that the Internet routes.  Beyond are site-local addresses, a network's own
+NAT64 and the older ways to write an IPv4 address, of which :mod:`ipaddress` calls some global."""
+
+CLOUDS = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"))
+"""Addresses that look public, and behind which a cloud tells its machines secrets: Oracle's
+metadata (which not every Python knows to be private), Azure's wire server."""
+
 
 class BlockedAddressError(Exception):
     """The name leads to no address that may be connected to."""
@@ -78,7 +86,9 @@ class Guarded(httpcore.AsyncNetworkBackend):
 def is_public(address: Address) -> bool:
     """Whether the Internet is there: not this machine, no private network, no multicast."""
     real = _embedded(address)
-    return real.is_global and not real.is_multicast
+    if isinstance(real, IPv6Address) and real not in UNICAST:
+        return False
+    return real.is_global and not real.is_multicast and not any(real in one for one in CLOUDS)
 
 
 def _embedded(address: Address) -> Address:
