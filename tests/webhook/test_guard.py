@@ -136,6 +136,27 @@ def test_of_several_addresses_only_those_that_are_permitted_are_tried(
     assert post.path == "/hook"
 
 
+def test_an_address_that_swallows_everything_does_not_keep_the_next_from_being_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answering(monkeypatch, ["127.0.0.2", "127.0.0.1"])
+    monkeypatch.setattr(_guard, "PATIENCE", 0.01)
+    real = httpcore.AnyIOBackend.connect_tcp
+
+    async def connect(
+        self: httpcore.AnyIOBackend, host: str, port: int, timeout: float | None, *rest: Any
+    ) -> Any:
+        if host == "127.0.0.2":
+            assert timeout == 0.01
+            raise httpcore.ConnectTimeout
+        return await real(self, host, port, timeout, *rest)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    with Receiver() as receiver:
+        deliver(sink(url=f"http://{NAME}:{receiver.port}/hook"), happened())
+        assert len(receiver.posts) == 1
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate of NAME, that signs itself, with its key."""

@@ -31,6 +31,9 @@ CLOUDS = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"))
 """Addresses that look public, and behind which a cloud tells its machines secrets: Oracle's
 metadata (which not every Python knows to be private), Azure's wire server."""
 
+PATIENCE = 1.5
+"""Seconds that an address has to answer where there are others to try."""
+
 
 class BlockedAddressError(Exception):
     """The name leads to no address that may be connected to."""
@@ -58,11 +61,13 @@ class Guarded(httpcore.AsyncNetworkBackend):
             raise BlockedAddressError(f"{host} is no public address, and not allowed")
         failure: Exception | None = None
         for address in good[:4]:
+            # one that swallows what it is sent must not keep the others from being tried
+            patience = timeout if address == good[-1] else PATIENCE
             try:
                 return await self._inner.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
+                    str(address), port, patience, local_address, socket_options
                 )
-            except httpcore.ConnectError as error:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError(f"{host} cannot be reached")
 

@@ -32,6 +32,15 @@ FORMS: Mapping[Format, tuple[Callable[[Event], dict[str, Any]], str]] = {
     "teams": (teams, "application/json"),
 }
 
+REFUSALS = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    ssl.SSLError,
+    OSError,
+)
+"""What is raised where a receiver cannot be reached, or does not speak HTTP."""
+
 SAMPLE = "evt_sample_"
 """How the ids of events begin that ``batchyard sinks test`` delivers."""
 
@@ -122,7 +131,7 @@ class Webhook:
         except BlockedAddressError as error:
             breaker.given_up()
             raise WebhookError(str(error)) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
+        except REFUSALS as error:
             breaker.failed()
             raise WebhookError(f"{host} cannot be reached: {type(error).__name__}") from error
         except BaseException:
