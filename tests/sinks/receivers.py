@@ -87,7 +87,9 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
+                headers = {
+                    name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers
+                }
                 status, first = receiver.take(Post(self.path, headers, body))
                 first()
                 if status:

@@ -71,6 +71,12 @@ class TestOfSignatures:
         deliver(webhook, event, event)
         assert len({one.headers["webhook-id"] for one in receiver.posts}) == 1
 
+    def test_a_header_that_is_configured_stands_in_the_place_of_ours(
+        self, receiver: Receiver
+    ) -> None:
+        deliver(sink(receiver, headers={"User-Agent": "mine"}), happened())
+        assert receiver.posts[0].headers["user-agent"] == "mine"
+
     def test_without_a_secret_there_is_no_signature(self, receiver: Receiver) -> None:
         deliver(sink(receiver), happened())
         assert "webhook-signature" not in receiver.posts[0].headers
@@ -259,6 +265,7 @@ class TestOfSeveralEndpoints:
         ({"url": "https://x.example", "secret": "whsec_SECRET!"}, "whsec_ and base64"),
         ({"url": "https://x.example", "secret": "whsec_U0VDUkVU"}, "24 to 64 bytes"),
         ({"url": "https://x.example", "headers": {"host": "y"}}, "'host' cannot be set"),
+        ({"url": "https://x.example", "headers": {"Webhook-Id": "y"}}, "'Webhook-Id' cannot be"),
         ({"url": "https://x.example", "headers": {"x": "a\r\nb: c"}}, "x has letters"),
         ({"url": "https://x.example", "events": ("batch_sucess",)}, "no event 'batch_sucess'"),
         ({"endpoints": ({"url": "https://x.example"},), "format": "plain"}, "format belong to"),

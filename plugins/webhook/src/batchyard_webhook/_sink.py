@@ -147,7 +147,7 @@ class Webhook:
             "content-type": content_type,
             "user-agent": "batchyard-webhook",
             **_signing.headers(endpoint.keys, event.id, int(self.now()), body),
-            **{name: one.get_secret_value() for name, one in endpoint.headers.items()},
+            **{name.lower(): one.get_secret_value() for name, one in endpoint.headers.items()},
         }
         if self._ssl is None and endpoint.secure:
             self._ssl = await asyncio.to_thread(httpx.create_ssl_context)
