@@ -114,6 +114,8 @@ class TestOfForms:
         said = second["blocks"][1]["text"]["text"]
         assert "&lt;!channel&gt; &lt;https://evil|here&gt; &amp; more" in said
         assert "<" not in said
+        # nor is it made one by Slack: "@here", or a bare address
+        assert all(one["text"]["verbatim"] is True for one in second["blocks"])
 
     def test_teams_gets_an_adaptive_card(self, receiver: Receiver) -> None:
         stalled = happened("batch_stalled", totals=None, reason="[a](https://evil) link")
