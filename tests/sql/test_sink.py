@@ -211,7 +211,8 @@ def test_a_database_that_is_not_there_is_a_failure_without_its_password(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings = SqlSettings(url=SecretStr(f"postgresql://ann:{SECRET}@127.0.0.1:9/costs"))
-    with pytest.raises(NotWrittenError, match="Postgres: OperationalError") as failure:
+    said = "^Postgres: OperationalError: connection refused$"
+    with pytest.raises(NotWrittenError, match=said) as failure:
         SqlSink(settings).deliver(ENDED)
     for text in (str(failure.value), repr(settings), caplog.text):
         assert SECRET not in text
