@@ -1,4 +1,4 @@
-"""A receiver of HTTP posts that can be well, down, slow, rejecting, and hanging."""
+"""A receiver of HTTP posts that can be well, down, slow, rejecting, raising, and hanging."""
 
 from __future__ import annotations
 
@@ -67,6 +67,9 @@ class Receiver:
         self.attempts += 1
         if self.mood == "rejecting":
             return 503, lambda: None
+        if self.mood == "raising":
+            # it goes away in the middle of it
+            return 0, lambda: None
         if self.mood == "hanging":
             let_go = self._let_go
             self.entered.set()
