@@ -144,12 +144,12 @@ def test_an_address_that_swallows_everything_does_not_keep_the_next_from_being_t
     real = httpcore.AnyIOBackend.connect_tcp
 
     async def connect(
-        self: httpcore.AnyIOBackend, host: str, port: int, timeout: float | None, *rest: Any
+        self: httpcore.AnyIOBackend, host: str, port: int, patience: float | None, *rest: Any
     ) -> Any:
         if host == "127.0.0.2":
-            assert timeout == 0.01
+            assert patience == 0.01
             raise httpcore.ConnectTimeout
-        return await real(self, host, port, timeout, *rest)
+        return await real(self, host, port, patience, *rest)
 
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
     with Receiver() as receiver:

@@ -136,7 +136,6 @@ class TestOfForms:
         deliver(sink(receiver, format="slack", events=("batch_created",)), *steps)
         assert len(receiver.posts) == 2
 
-
     def test_events_of_the_sinks_table_are_what_people_are_told_of(
         self, receiver: Receiver, tmp_path: Path
     ) -> None:

@@ -82,7 +82,7 @@ async def test_whatever_a_receiver_says_can_be_written_down_and_holds_up_nobody(
     database: Database,
 ) -> None:
     class Odd(Taking):
-        async def deliver(self, event: Event) -> None:
+        async def deliver(self, _: Event) -> None:
             # what Postgres does not take, and what no database does
             raise PluginFailedError(f"503 \x00\ud83d {'R' * 60_000}")
 

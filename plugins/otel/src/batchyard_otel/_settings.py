@@ -68,7 +68,7 @@ class OtelSettings(BaseModel):
         for name, one in value.items():
             # what refuses them later quotes them: a variable's last newline is enough
             if not NAME.fullmatch(name) or not VALUE.fullmatch(one.get_secret_value()):
-                raise ValueError(f"{name[:40]!r} is no header, or its value has no header's letters")
+                raise ValueError(f"{name[:40]!r} is no header, or its value cannot be one's")
         return value
 
     @model_validator(mode="after")
