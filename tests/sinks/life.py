@@ -117,7 +117,8 @@ class Life:
     """What came of it.
 
     ``held`` are the sinks that were at their first event while the client's calls
-    were made, ``still`` those of them that were at it when these had returned;
+    were made, ``still`` those of them whose round had not ended when these had
+    returned;
     ``passed`` is how much of the ledger's time had, in seconds.
     """
 
