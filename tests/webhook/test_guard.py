@@ -6,6 +6,8 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -87,18 +89,16 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
     """Names resolve to these, one answer after the other; the names that were asked for."""
     asked: list[str] = []
     left = list(answers)
-    real = asyncio.BaseEventLoop.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def getaddrinfo(
-        self: asyncio.BaseEventLoop, host: Any, port: Any, **options: Any
-    ) -> list[Any]:
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **options: Any) -> list[Any]:
         if host != NAME:
-            return list(await real(self, host, port, **options))
+            return list(real(host, port, *rest, **options))
         asked.append(str(host))
         found = left.pop(0) if len(left) > 1 else left[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
 
 
@@ -155,6 +155,35 @@ def test_an_address_that_swallows_everything_does_not_keep_the_next_from_being_t
     with Receiver() as receiver:
         deliver(sink(url=f"http://{NAME}:{receiver.port}/hook"), happened())
         assert len(receiver.posts) == 1
+
+
+def test_a_name_that_is_looked_up_for_ever_takes_nobody_elses_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+
+    async def main() -> None:
+        loop, entered = asyncio.get_running_loop(), asyncio.Event()
+
+        def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+            loop.call_soon_threadsafe(entered.set)
+            let_go.wait()
+            raise OSError
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        webhook = sink(url=f"https://{NAME}/")
+        webhook._ssl = ssl.create_default_context()
+        delivering = asyncio.create_task(webhook.deliver(happened()))
+        await entered.wait()
+        try:
+            await asyncio.wait_for(asyncio.to_thread(let_go.is_set), 5.0)
+        finally:
+            let_go.set()
+        with pytest.raises(WebhookError, match=f"{NAME} cannot be reached"):
+            await delivering
+
+    asyncio.run(main())
 
 
 @pytest.fixture
