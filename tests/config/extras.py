@@ -20,6 +20,8 @@ from batchyard.hookspecs import Verdict, hookimpl
 class Settings(BaseModel):
     token: SecretStr
     retries: int = 3
+    # a key of every sink that this one wants to know, too
+    events: tuple[str, ...] = ()
 
 
 class Hook:

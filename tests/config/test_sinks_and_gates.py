@@ -67,6 +67,16 @@ def test_what_a_subscription_gets_is_told_in_its_table(plugins: Desk) -> None:
     assert (none.lines, none.rate, none.redact) == (0.0, None, ())
 
 
+@pytest.mark.parametrize("spelled", ["events", "hooks"])
+def test_a_key_of_every_sink_is_the_plugins_too_where_it_has_one_of_that_name(
+    plugins: Desk, spelled: str
+) -> None:
+    plugins.write(f"[sinks.hook]\ntoken = 't'\n{spelled} = ['batch_created']\nrate = 4")
+    (hook,) = sinks()
+    assert hook.events == hook.settings.events == ("batch_created",)
+    assert hook.rate == 4.0
+
+
 def test_a_sink_of_variables_alone() -> None:
     (found,) = sinks(
         BATCHYARD_SINKS__PLAIN__PATH="x", BATCHYARD_SINKS__PLAIN__HOOKS='["batch_success"]'

@@ -23,6 +23,7 @@ from tests.otel.told import (
     ITEM,
     RECEIPT,
     SECRET,
+    TOLD,
     UPLOADED,
     USAGE,
     event,
@@ -202,6 +203,18 @@ def test_times_are_those_of_the_batch_and_its_answers(receiver: Receiver) -> Non
     assert times["row-2"] == (CREATED, DONE)
 
 
+@pytest.mark.parametrize(
+    ("created_at", "end"), [(100_000_000_000, TOLD), (-5, CREATED), (DONE + 1, DONE + 1)]
+)
+def test_a_time_that_cannot_be_costs_no_other_line(
+    receiver: Receiver, created_at: int, end: float
+) -> None:
+    odd = replace(LINE, id="line_2", custom_id="row-2", created_at=created_at)
+    sink(receiver).deliver_lines(ENDED, [LINE, odd])
+    times = {span.name: span.end_time_unix_nano / NANOS for span in receiver.spans}
+    assert times == {"row-1": DONE - 100, "row-2": end}
+
+
 def test_a_line_without_usage_is_told_without_and_not_with_0(receiver: Receiver) -> None:
     one = sink(receiver, totals="lines")
     one.deliver_lines(ENDED, [replace(LINE, usage=Usage(known=False), cost=None)])
@@ -238,6 +251,14 @@ def test_a_failed_batch_says_so_by_its_code(receiver: Receiver) -> None:
 def test_metadata_is_sent_where_it_is_asked_for(receiver: Receiver) -> None:
     sink(receiver, capture_metadata=True).deliver(ENDED)
     assert found(receiver)["batch"]["langfuse.observation.metadata.note"] == CANARY
+
+
+def test_metadata_takes_the_place_of_nothing_that_is_ours(receiver: Receiver) -> None:
+    batch = ENDED.batch.model_copy(update={"metadata": {"cost": "0", "batch_id": "x"}})
+    sink(receiver, capture_metadata=True).deliver(replace(ENDED, batch=batch))
+    attributes = found(receiver)["batch"]
+    assert attributes["langfuse.observation.metadata.batch_id"] == "batch_7"
+    assert attributes["langfuse.observation.metadata.cost"] == "0.002312500"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from batchyard.config import masked
 from batchyard.errors import ConfigError, PluginFailedError
 from batchyard.models import (
     Batch,
@@ -28,7 +29,7 @@ from batchyard.models import (
     Usage,
 )
 from batchyard.registry import Registry, Sink
-from batchyard_litellm import Listener, call_of
+from batchyard_litellm import Listener, LiteLLMSettings, call_of
 from tests.litellm import loggers
 
 USED = Usage(1000, 200, cached_tokens=100, reasoning_tokens=50)
@@ -115,6 +116,13 @@ class TestOfTheForms:
     def test_a_class_is_made_with_its_arguments(self, calls: list[Any]) -> None:
         deliver(sink("loggers.Async", arguments={"prefix": "mine"}), ended())
         assert calls[0][0] == "mine success"
+
+    def test_an_argument_may_be_a_key_and_is_shown_nowhere(self) -> None:
+        settings = LiteLLMSettings.model_validate(
+            {"callback": "loggers.Async", "arguments": {"prefix": "SECRET", "sizes": [7]}}
+        )
+        assert "SECRET" not in f"{settings!r} {masked(settings)}"
+        assert settings.arguments["sizes"].get_secret_value() == [7]
 
     def test_an_instance_hears_in_the_programs_own_process(self, calls: list[Any]) -> None:
         for logger in (loggers.Async(), loggers.Sync(), loggers.function):

@@ -157,6 +157,15 @@ def test_parquet_has_columns_for_what_is_asked_for(place: Place) -> None:
     assert second["cost"] is second["input_tokens"] is None
 
 
+def test_half_a_surrogate_pair_costs_no_other_line(place: Place) -> None:
+    odd = replace(LINES[1], request_id="req_\ud83d")
+    place.sink(format="parquet").deliver_lines(ENDED, [LINES[0], odd])
+    [data] = place.files.values()
+    first, second = pq.read_table(io.BytesIO(data)).to_pylist()
+    assert (first["custom_id"], second["request_id"]) == (LINES[0].custom_id, "req_?")
+    assert json.loads(second["record"])["request_id"] == "req_\ud83d"
+
+
 def test_a_failure_is_raised_and_has_no_secret(place: Place, tmp_path: Path) -> None:
     if isinstance(place, Folder):
         place = Folder(str(tmp_path / "file" / "lake"))
@@ -198,8 +207,15 @@ def test_an_id_from_outside_cannot_leave_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"url": "ftp://x/y"}, {"url": "s3://"}, {"url": f"s3://a:{SECRET}@c"}, {"format": "csv"}],
+    [
+        {"url": "ftp://x/y"},
+        {"url": "s3://"},
+        {"url": f"s3://a:{SECRET}@c"},
+        {"format": "csv"},
+        {"options": {"endpoint": f"http://a:{SECRET}@c:9000/"}},
+    ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError) as caught:
         ObjectStoreSettings(**{"url": "x", **settings})
+    assert SECRET not in str([one["msg"] for one in caught.value.errors()])

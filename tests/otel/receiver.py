@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,13 +40,20 @@ class Received:
 
 @dataclass
 class Receiver:
-    """``statuses`` are given in turn to what comes, then ``status``."""
+    """``statuses`` are given in turn to what comes, then ``status``.
+
+    Where it is ``endless``, an answer has no end; ``answered`` are the bytes that
+    were taken of it.
+    """
 
     url: str
     received: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     status: int = 200
     rejects: int = 0
+    endless: bool = False
+    answered: int = 0
+    leads_to: str = "http://127.0.0.1:9/"
 
     def of(self, signal: str) -> list[Any]:
         return [one.message for one in self.received if one.signal == signal]
@@ -120,12 +127,23 @@ def receiving() -> Iterator[Receiver]:
             said.partial_success.rejected_spans = receiver.rejects
             reply = said.SerializeToString() if status < 300 else b""
             self.send_response(status)
+            if receiver.endless:
+                self._go_on()
+                return
             if 300 <= status < 400:
-                self.send_header("location", "http://127.0.0.1:9/")
+                self.send_header("location", receiver.leads_to)
             self.send_header("content-type", "application/x-protobuf")
             self.send_header("content-length", str(len(reply)))
             self.end_headers()
             self.wfile.write(reply)
+
+        def _go_on(self) -> None:
+            self.close_connection = True
+            self.end_headers()
+            with suppress(OSError):
+                # which no test has to wait for
+                while receiver.answered < 64_000_000:
+                    receiver.answered += self.wfile.write(bytes(65_536))
 
         def log_message(self, *arguments: Any) -> None:
             """To nobody."""

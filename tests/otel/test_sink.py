@@ -12,9 +12,9 @@ from pydantic import SecretStr, ValidationError
 from batchyard.models import BatchEvent
 from batchyard.registry import Registry
 from batchyard_otel import OtelSettings, OtelSink
-from batchyard_otel.exporting import NotTakenError
+from batchyard_otel.exporting import Exporters, NotTakenError, Target
 from batchyard_otel.identity import span_id, trace_id
-from tests.otel.receiver import Receiver, plain
+from tests.otel.receiver import Receiver, plain, receiving
 from tests.otel.told import (
     CANARY,
     CREATED,
@@ -219,8 +219,25 @@ def test_metrics_go_last_so_that_nothing_is_counted_twice(
 
 def test_a_receiver_that_is_not_there_is_a_failure() -> None:
     one = OtelSink(OtelSettings(endpoint="http://127.0.0.1:9", timeout=0.2))
-    with pytest.raises(NotTakenError, match="could not be reached in time"):
+    with pytest.raises(NotTakenError, match="could not be reached in time: ConnectionError"):
         one.deliver(ENDED)
+
+
+def test_an_answer_that_has_no_end_is_not_read_to_it(receiver: Receiver) -> None:
+    receiver.endless = True
+    sink(receiver, signals=("traces",)).deliver(ENDED)
+    assert len(receiver.spans) == 1
+    # what the system keeps for it on its way
+    assert receiver.answered < 16_000_000
+
+
+def test_a_key_does_not_go_where_a_redirection_leads(receiver: Receiver) -> None:
+    with receiving() as elsewhere:
+        receiver.statuses, receiver.leads_to = [307], f"{elsewhere.url}/v1/traces"
+        # as those releases of the exporters send that leave redirections to requests
+        session = Exporters(Target(receiver.url, {}, 1.0))._session
+        answer = session.post(f"{receiver.url}/v1/traces", b"", headers={"api-key": SECRET})
+    assert (answer.status_code, elsewhere.received) == (307, [])
 
 
 def test_what_the_receiver_rejects_for_good_is_logged_and_not_sent_again(
@@ -254,11 +271,15 @@ def test_the_environments_address_and_headers_count_where_nothing_is_configured(
         {"signals": ()},
         {"signals": ("profiles",)},
         {"url": "http://collector"},
+        {"headers": {"api-key": f"{SECRET}\n"}},
+        {"headers": {"api key": SECRET}},
+        {"headers": {"api-key": f"{SECRET}é"}},
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError) as caught:
         OtelSettings(**settings)
+    assert SECRET not in str([one["msg"] for one in caught.value.errors()])
 
 
 def test_the_sink_is_found_by_its_name(receiver: Receiver) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from pydantic import SecretStr
@@ -15,46 +17,64 @@ from batchyard_langfuse import LangfuseSettings, LangfuseSink
 from batchyard_objectstore import ObjectStoreSettings, ObjectStoreSink
 from batchyard_otel import OtelSettings, OtelSink
 from batchyard_sql import SqlSettings, SqlSink
-from tests.otel.receiver import Receiver, plain, receiving
+from tests.otel.receiver import KINDS, plain
+from tests.sinks.receivers import Receiver
 
 __all__ = ["SECRET", "langfuse", "objectstore", "otel", "sql"]
 
 SECRET = "canary-secret-of-an-exporter-77c1"
 
-STATUSES = {"well": 200, "rejecting": 400}
-"""The moods that the receiver knows; the others are made from outside of the sink."""
+PATIENCE = 0.9
+"""Seconds: less than the life has for an event, so that a sink gives up by itself."""
 
 
 class Received:
-    """What a receiver of OTLP has been sent."""
+    """What a receiver of OTLP has been sent, decoded by the official protobufs."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
 
+    @property
+    def url(self) -> str:
+        return self.receiver.url.removesuffix("/events")
+
     def set(self, mood: str) -> bool:
-        self.receiver.status = STATUSES.get(mood, 200)
-        return mood in STATUSES
+        self.receiver.set(mood)
+        return True
+
+    def told(self, signal: str) -> Iterator[dict[str, Any]]:
+        """The attributes of each record or span, in their order."""
+        for post in self.receiver.posts:
+            if post.path.endswith(f"/v1/{signal}"):
+                message = KINDS[signal].FromString(gzip.decompress(post.body))
+                yield from map(plain, _attributes(message))
 
     def output(self) -> bytes:
         # without what says who sends it
-        return self.receiver.raw
+        return b"".join(gzip.decompress(post.body) for post in self.receiver.posts)
+
+
+def _attributes(message: Any) -> Iterator[Any]:
+    for resource in getattr(message, "resource_spans", None) or message.resource_logs:
+        for scope in getattr(resource, "scope_spans", None) or resource.scope_logs:
+            for one in getattr(scope, "spans", None) or scope.log_records:
+                yield one.attributes
 
 
 class Otel(Received):
     plugin: OtelSink
 
     def received(self) -> Sequence[str]:
-        return [
-            plain(record.attributes)["gen_ai.batch.event.id"] for record in self.receiver.records
-        ]
+        return [one["gen_ai.batch.event.id"] for one in self.told("logs")]
 
 
 @contextmanager
 def otel(_: Path) -> Iterator[Otel]:
-    with receiving() as receiver:
+    with Receiver() as receiver:
         made = Otel(receiver)
         headers = {"api-key": SecretStr(SECRET)}
-        made.plugin = OtelSink(OtelSettings(endpoint=receiver.url, headers=headers, timeout=0.5))
+        settings = OtelSettings(endpoint=made.url, headers=headers, timeout=PATIENCE)
+        made.plugin = OtelSink(settings)
         yield made
 
 
@@ -63,17 +83,16 @@ class Langfuse(Received):
 
     def received(self) -> Sequence[str]:
         """The event that ends the batch, and its lines."""
-        told = [plain(span.attributes) for span in self.receiver.spans]
         names = [f"langfuse.observation.metadata.{name}" for name in ("event_id", "line_id")]
-        return [one[name] for one in told for name in names if name in one]
+        return [one[name] for one in self.told("traces") for name in names if name in one]
 
 
 @contextmanager
 def langfuse(_: Path) -> Iterator[Langfuse]:
-    with receiving() as receiver:
+    with Receiver() as receiver:
         made = Langfuse(receiver)
         settings = LangfuseSettings(
-            host=receiver.url, public_key="pk", secret_key=SecretStr(SECRET), timeout=0.5
+            host=made.url, public_key="pk", secret_key=SecretStr(SECRET), timeout=PATIENCE
         )
         made.plugin = LangfuseSink(settings)
         yield made

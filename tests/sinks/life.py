@@ -117,7 +117,8 @@ class Life:
     """What came of it.
 
     ``held`` are the sinks that were at their first event while the client's calls
-    were made, ``still`` those of them that were at it when these had returned;
+    were made, ``still`` those of them whose round had not ended when these had
+    returned;
     ``passed`` is how much of the ledger's time had, in seconds.
     """
 
@@ -178,6 +179,8 @@ async def _live(ledger: Ledger, every: dict[str, Troubled]) -> Life:
     await _until_quiet(ledger, outbox)
     for one in every.values():
         one.set("well")
+        # a machine that is busy is no trouble of theirs
+        one.deadline = 60.0
     # past the longest pause between attempts
     clock.advance(7 * 3600.0)
     while await outbox.step():

@@ -1,4 +1,4 @@
-"""A receiver of HTTP posts that can be well, down, slow, rejecting, and hanging."""
+"""A receiver of HTTP posts that can be well, down, slow, rejecting, raising, and hanging."""
 
 from __future__ import annotations
 
@@ -67,6 +67,9 @@ class Receiver:
         self.attempts += 1
         if self.mood == "rejecting":
             return 503, lambda: None
+        if self.mood == "raising":
+            # it goes away in the middle of it
+            return 0, lambda: None
         if self.mood == "hanging":
             let_go = self._let_go
             self.entered.set()
@@ -87,7 +90,9 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
+                headers = {
+                    name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers
+                }
                 status, first = receiver.take(Post(self.path, headers, body))
                 first()
                 if status:

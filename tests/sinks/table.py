@@ -108,8 +108,6 @@ class Posted:
     receiver: Receiver
 
     def set(self, mood: str) -> bool:
-        if mood == "raising":
-            return False
         self.receiver.set(mood)
         return True
 

@@ -60,7 +60,7 @@ class TestOfEverySink:
 
 def test_calls_were_not_kept_waiting_by_sinks_that_hang(life: Life) -> None:
     assert life.held == {f"{row.name}-hanging" for row in ROWS}
-    # each was at an event before the calls, and still at it when they had returned
+    # each was at an event before the calls, and their round not over when they had returned
     assert life.still == life.held
     assert life.passed == 0.0
 

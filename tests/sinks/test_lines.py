@@ -141,6 +141,19 @@ async def test_no_prompt_and_no_answer_leaves_unless_that_is_asked(
     assert [one.id for one in whole.lines] == [one.id for one in without.lines]
 
 
+async def test_what_failed_is_told_by_its_code_where_errors_are_redacted(
+    place: Place, ended: Batch
+) -> None:
+    async with place.open() as ledger:
+        whole = await given(ledger, ended, Terms(lines=1.0, bodies=True))
+        hidden = await given(ledger, ended, Terms(lines=1.0, bodies=True, redact=("errors",)))
+    assert (whole.lines[2].error, whole.lines[2].message) == ("not_here", "No.")
+    refused = hidden.lines[2]
+    assert (refused.error, refused.message, refused.response) == ("not_here", None, None)
+    assert CANARY in json.dumps(refused.request)
+    assert hidden.lines[0].response == whole.lines[0].response
+
+
 async def test_a_sample_is_of_the_custom_id_and_a_hidden_one_is_told_as_its_hash(
     place: Place, ended: Batch
 ) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,13 @@ NAME = "hooks.example.test"
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::1",
+        "::127.0.0.1",
+        "::ffff:0:7f00:1",
+        "64:ff9b:1::a00:1",
+        "fec0::1",
+        "192.0.0.192",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
     ],
 )
 def test_what_is_no_public_address_is_refused(address: str) -> None:
@@ -64,6 +73,7 @@ def test_a_network_that_is_allowed_is_and_no_other() -> None:
     assert guarded.permits(ip_address("::ffff:10.1.2.3"))
     assert guarded.permits(ip_address("fd00::7"))
     assert not guarded.permits(ip_address("10.2.0.1"))
+    assert Guarded([ip_network("fec0::/64")]).permits(ip_address("fec0::1"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]"])
@@ -79,18 +89,16 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
     """Names resolve to these, one answer after the other; the names that were asked for."""
     asked: list[str] = []
     left = list(answers)
-    real = asyncio.BaseEventLoop.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def getaddrinfo(
-        self: asyncio.BaseEventLoop, host: Any, port: Any, **options: Any
-    ) -> list[Any]:
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **options: Any) -> list[Any]:
         if host != NAME:
-            return list(await real(self, host, port, **options))
+            return list(real(host, port, *rest, **options))
         asked.append(str(host))
         found = left.pop(0) if len(left) > 1 else left[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
 
 
@@ -126,6 +134,56 @@ def test_of_several_addresses_only_those_that_are_permitted_are_tried(
         [post] = receiver.posts
     assert post.headers["host"] == f"{NAME}:{receiver.port}"
     assert post.path == "/hook"
+
+
+def test_an_address_that_swallows_everything_does_not_keep_the_next_from_being_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answering(monkeypatch, ["127.0.0.2", "127.0.0.1"])
+    monkeypatch.setattr(_guard, "PATIENCE", 0.01)
+    real = httpcore.AnyIOBackend.connect_tcp
+
+    async def connect(
+        self: httpcore.AnyIOBackend, host: str, port: int, patience: float | None, *rest: Any
+    ) -> Any:
+        if host == "127.0.0.2":
+            assert patience == 0.01
+            raise httpcore.ConnectTimeout
+        return await real(self, host, port, patience, *rest)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    with Receiver() as receiver:
+        deliver(sink(url=f"http://{NAME}:{receiver.port}/hook"), happened())
+        assert len(receiver.posts) == 1
+
+
+def test_a_name_that_is_looked_up_for_ever_takes_nobody_elses_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+
+    async def main() -> None:
+        loop, entered = asyncio.get_running_loop(), asyncio.Event()
+
+        def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+            loop.call_soon_threadsafe(entered.set)
+            let_go.wait()
+            raise OSError
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        webhook = sink(url=f"https://{NAME}/")
+        webhook._ssl = ssl.create_default_context()
+        delivering = asyncio.create_task(webhook.deliver(happened()))
+        await entered.wait()
+        try:
+            await asyncio.wait_for(asyncio.to_thread(let_go.is_set), 5.0)
+        finally:
+            let_go.set()
+        with pytest.raises(WebhookError, match=f"{NAME} cannot be reached"):
+            await delivering
+
+    asyncio.run(main())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from batchyard.config import resolve_sinks
 from batchyard.errors import PluginFailedError
 from batchyard.events import from_json, to_json
 from batchyard.models import Batch, BatchError, BatchErrors
 from batchyard.registry import Registry
-from batchyard_webhook import WebhookError, WebhookSettings
+from batchyard_webhook import Webhook, WebhookError, WebhookSettings
 from tests.sinks.receivers import Post, Receiver
 from tests.webhook.parts import LOCAL, SECRET, deliver, happened, sink
 
@@ -69,6 +71,12 @@ class TestOfSignatures:
         deliver(webhook, event, event)
         assert len({one.headers["webhook-id"] for one in receiver.posts}) == 1
 
+    def test_a_header_that_is_configured_stands_in_the_place_of_ours(
+        self, receiver: Receiver
+    ) -> None:
+        deliver(sink(receiver, headers={"User-Agent": "mine"}), happened())
+        assert receiver.posts[0].headers["user-agent"] == "mine"
+
     def test_without_a_secret_there_is_no_signature(self, receiver: Receiver) -> None:
         deliver(sink(receiver), happened())
         assert "webhook-signature" not in receiver.posts[0].headers
@@ -106,6 +114,8 @@ class TestOfForms:
         said = second["blocks"][1]["text"]["text"]
         assert "&lt;!channel&gt; &lt;https://evil|here&gt; &amp; more" in said
         assert "<" not in said
+        # nor is it made one by Slack: "@here", or a bare address
+        assert all(one["text"]["verbatim"] is True for one in second["blocks"])
 
     def test_teams_gets_an_adaptive_card(self, receiver: Receiver) -> None:
         stalled = happened("batch_stalled", totals=None, reason="[a](https://evil) link")
@@ -125,6 +135,24 @@ class TestOfForms:
         assert len(receiver.posts) == 1
         deliver(sink(receiver, format="slack", events=("batch_created",)), *steps)
         assert len(receiver.posts) == 2
+
+    def test_events_of_the_sinks_table_are_what_people_are_told_of(
+        self, receiver: Receiver, tmp_path: Path
+    ) -> None:
+        (tmp_path / "batchyard.toml").write_text(
+            f'[sinks.team]\nsink = "webhook"\nurl = "{receiver.url}"\nformat = "slack"\n'
+            'events = ["batch_created"]\nallow = ["127.0.0.0/8"]\nallow_http = true\n'
+        )
+        [found] = resolve_sinks(Registry({}), tmp_path / "batchyard.toml")
+        assert found.events == ("batch_created",)
+        deliver(Webhook(found.settings), happened("batch_created"), happened())
+        [post] = receiver.posts
+        assert json.loads(post.body)["text"] == "azure/eu: batch was created"
+
+    def test_a_sample_goes_to_everybody_whatever_they_want(self, receiver: Receiver) -> None:
+        receivers = [{"url": receiver.url, "events": ("batch_failed",), "format": "teams"}]
+        deliver(sink(endpoints=receivers), happened(id="evt_sample_1"), happened())
+        assert [one.headers["webhook-id"] for one in receiver.posts] == ["evt_sample_1"]
 
 
 class TestOfFailures:
@@ -203,6 +231,16 @@ class TestOfSeveralEndpoints:
             assert len(receiver.posts) == 2
             assert [json.loads(one.body)["type"] for one in second.posts] == ["acreate_batch"]
 
+    def test_those_that_name_no_events_get_what_the_sink_gets(self, receiver: Receiver) -> None:
+        with Receiver() as second:
+            endpoints = (
+                {"url": receiver.url, "format": "slack"},
+                {"url": second.url, "events": ("batch_success",)},
+            )
+            webhook = sink(endpoints=endpoints, events=("batch_created", "batch_success"))
+            deliver(webhook, happened("batch_created"), happened())
+            assert (len(receiver.posts), len(second.posts)) == (2, 1)
+
     def test_after_a_failure_only_those_that_lack_it_get_it(self, receiver: Receiver) -> None:
         with Receiver() as second:
             webhook = sink(endpoints=({"url": receiver.url}, {"url": second.url}))
@@ -228,6 +266,7 @@ class TestOfSeveralEndpoints:
         ({"url": "https://x.example", "secret": "whsec_SECRET!"}, "whsec_ and base64"),
         ({"url": "https://x.example", "secret": "whsec_U0VDUkVU"}, "24 to 64 bytes"),
         ({"url": "https://x.example", "headers": {"host": "y"}}, "'host' cannot be set"),
+        ({"url": "https://x.example", "headers": {"Webhook-Id": "y"}}, "'Webhook-Id' cannot be"),
         ({"url": "https://x.example", "headers": {"x": "a\r\nb: c"}}, "x has letters"),
         ({"url": "https://x.example", "events": ("batch_sucess",)}, "no event 'batch_sucess'"),
         ({"endpoints": ({"url": "https://x.example"},), "format": "plain"}, "format belong to"),

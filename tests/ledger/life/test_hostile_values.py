@@ -86,7 +86,7 @@ async def test_no_result_keeps_a_batch_from_its_settlement(
 @pytest.mark.parametrize(
     "values",
     [
-        {"status": "in\x00progress"},
+        {"status": "in\x00\ud83dprogress"},
         {"status": "s" * 100_000},
         {"request_counts": {"total": HUGE, "completed": -1, "failed": 2**70}},
         {"expires_at": HUGE},
@@ -116,7 +116,7 @@ async def test_no_batch_object_stops_the_watch(place: Place, values: dict[str, A
 
 async def test_no_refusal_is_too_strange_to_be_written_down(place: Place) -> None:
     emulator = place.emulate()
-    said = {"message": "no\x00 \u2028 " + "x" * 50_000, "type": "t"}
+    said = {"message": "no\x00 \ud83d \u2028 " + "x" * 50_000, "type": "t"}
     body = json.dumps({"error": {**said, "code": "c\x00", "param": "\x00"}})
     emulator.faults.add(Fault("POST", "/v1/batches", Status(400, body=body), times=None))
     async with place.open() as ledger:

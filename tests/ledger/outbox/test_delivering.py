@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from batchyard.errors import PluginFailedError
 from batchyard.ledger.database import Database
 from batchyard.ledger.outbox import Chosen, DeliveryRecord, Outbox, list_events
+from batchyard.models import Event
 from batchyard.testing import ManualClock
 from tests.ledger.outbox.parts import (
     Hanging,
@@ -74,6 +76,24 @@ async def test_a_stuck_event_holds_only_its_own_batch_and_subscription(database:
     assert stuck.ids == ids[2:]
     assert sorted(free.ids) == sorted(ids)
     assert stuck.attempts == 1, "it waits for its next attempt"
+
+
+async def test_whatever_a_receiver_says_can_be_written_down_and_holds_up_nobody(
+    database: Database,
+) -> None:
+    class Odd(Taking):
+        async def deliver(self, _: Event) -> None:
+            # what Postgres does not take, and what no database does
+            raise PluginFailedError(f"503 \x00\ud83d {'R' * 60_000}")
+
+    await batch_rows(database, "batch_a")
+    await subscribed(database, "odd", "free")
+    ids = await written(database, happened("batch_a"))
+    free = Taking()
+    assert await Outbox(database, {"odd": Odd(), "free": free}).step() == 1
+    assert free.ids == ids
+    [error] = [one.error for one in await deliveries(database) if one.error]
+    assert error == f"503 ? {'R' * 493}"
 
 
 async def test_what_could_not_be_delivered_is_tried_again_later_and_then_in_order(

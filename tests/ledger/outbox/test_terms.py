@@ -120,6 +120,29 @@ async def test_lines_come_before_their_event_and_each_of_them_once(database: Dat
 
 
 @SQLITE
+async def test_lines_that_cannot_be_read_are_a_failure_of_their_event_and_of_no_other(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Numbers):
+        def parts(self, *_: Any) -> AsyncGenerator[LinePart, None]:
+            raise ZeroDivisionError("a prompt")
+
+    await batch_rows(database, "batch_a")
+    await subscribed(database, "audit", "other")
+    event = success()
+    await written(database, event)
+    lined, other = TakingLines(), Taking()
+    sinks = {"audit": lined, "other": other}
+    outbox = Outbox(database, sinks, terms={"audit": TERMS}, reader=Broken(1))
+    assert await outbox.step() == 1
+    assert (lined.order, other.ids) == ([], [event.id])
+    [audit, _] = await backlog(database)
+    assert (audit.failing, audit.error) == (1, "it could not be told: ZeroDivisionError")
+    assert "an event of batch_a: it could not be told: ZeroDivisionError" in caplog.text
+    assert "a prompt" not in caplog.text
+
+
+@SQLITE
 async def test_after_a_failure_lines_go_on_behind_what_was_acknowledged_and_are_not_given_up(
     database: Database,
 ) -> None:

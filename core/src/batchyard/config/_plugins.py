@@ -125,7 +125,7 @@ def configured_sink(registry: Registry, config: Configuration, name: str) -> Sin
                 f"{suggestion(hook, EVENT_HOOKS)}",
                 param=spelled,
             )
-    settings = _settings(registry, config, table, ("sinks", "sink", head.sink))
+    settings = _settings(registry, config, table, ("sinks", "sink", head.sink), own)
     if head.lines and not hasattr(registry.load("sinks", head.sink), "deliver_lines"):
         raise ConfigError(
             f"{table.called(('lines',))}: the sink {head.sink!r} takes events only", param="lines"
@@ -148,7 +148,7 @@ def configured_gate(registry: Registry, config: Configuration, name: str) -> Gat
     table = _table(config, "gates", name)
     own = {"gate": table.name, **_own(table, *OWN["gates"])}
     head = checked(GateSettings, {"name": table.name, **own}, table.called)
-    settings = _settings(registry, config, table, ("gates", "gate", head.gate))
+    settings = _settings(registry, config, table, ("gates", "gate", head.gate), own)
     return head.model_copy(update={"settings": settings})
 
 
@@ -169,9 +169,16 @@ def _own(table: Table, *keys: str) -> dict[str, Any]:
 
 
 def _settings(
-    registry: Registry, config: Configuration, table: Table, plugin: tuple[str, str, str]
+    registry: Registry,
+    config: Configuration,
+    table: Table,
+    plugin: tuple[str, str, str],
+    own: Mapping[str, Any],
 ) -> BaseModel | Mapping[str, Any]:
-    """What the plugin is made with, checked against what it takes."""
+    """What the plugin is made with, checked against what it takes.
+
+    Of *own*, which are ours, it gets those that its model has a field for.
+    """
     group, key, name = plugin
     try:
         loaded = registry.load(group, name)
@@ -184,6 +191,7 @@ def _settings(
     if not (inspect.isclass(model) and issubclass(model, BaseModel)):
         _check_arguments(loaded, values, table, ours)
         return values
+    values |= {name: value for name, value in own.items() if name in model.model_fields}
     settings: BaseModel = checked(model, values, table.called)
     path = config.path
     if path is not None and any(holds_secret(one, settings) for one in table.written(str(path))):

@@ -53,7 +53,8 @@ def of_batch(event: BatchEvent, *, metadata: bool) -> dict[str, Value]:
     if receipt is not None:
         said |= {"cost_state": receipt.state, "outcomes": dict(receipt.proof.outcomes)}
     if metadata:
-        said |= batch.metadata or {}
+        # what somebody wrote stands in the place of nothing that is ours
+        said = {**(batch.metadata or {}), **said}
     failed = event.hook in {"batch_failed", "batch_expired"}
     errors = batch.errors.data if batch.errors else []
     return {

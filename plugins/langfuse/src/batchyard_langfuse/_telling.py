@@ -58,7 +58,7 @@ class Teller:
     def tell_lines(self, event: BatchEvent, lines: Sequence[LineRecord]) -> None:
         """Raises :class:`~batchyard_otel.exporting.NotTakenError`."""
         counts = self._settings.totals == "lines"
-        start, end = began(event), ended(event)
+        start, end, told = began(event), ended(event), nanos(event.at)
         self._send(
             event,
             [
@@ -67,7 +67,10 @@ class Teller:
                     line.custom_id,
                     attributes.of_line(line, counts=counts),
                     start,
-                    end if line.created_at is None else max(start, nanos(line.created_at)),
+                    # no answer is from after it was told; a time that cannot be costs all lines
+                    end
+                    if line.created_at is None
+                    else max(start, min(told, nanos(line.created_at))),
                     line.outcome != "ok",
                 )
                 for line in lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Secret
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import Event
@@ -27,8 +27,9 @@ class LiteLLMSettings(BaseModel):
         description="package.module.Class, package.module.instance, or the name of one of "
         "LiteLLM's own, such as langsmith",
     )
-    arguments: dict[str, Any] = Field(
-        default_factory=dict, repr=False, description="what the class is made with"
+    # any of them may be a key
+    arguments: dict[str, Secret[Any]] = Field(
+        default_factory=dict, description="what the class is made with"
     )
     strict: bool = Field(
         default=True,
@@ -61,7 +62,8 @@ class LiteLLM:
             # importing LiteLLM takes seconds, for which no event loop must wait
             await self._threads.run(self._import)
         if self._caller is None:
-            logger = made(self._what, self._settings.arguments)
+            arguments = self._settings.arguments.items()
+            logger = made(self._what, {name: one.get_secret_value() for name, one in arguments})
             self._caller = Caller(logger, self._threads, strict=self._settings.strict)
         # not before: the batch is an object of LiteLLM's own once that has been imported
         call = call_of(event)

@@ -114,12 +114,18 @@ def _money(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
+def _clean(value: Any) -> Any:
+    """Text without half a surrogate pair, which services send, and no table takes."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
 def _json(record: Mapping[str, Any]) -> str:
     return json.dumps(record, separators=(",", ":"))
 
 
 def _written(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> bytes:
     out = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), out, compression="zstd")
+    clean = [{name: _clean(value) for name, value in row.items()} for row in rows]
+    pq.write_table(pa.Table.from_pylist(clean, schema=schema), out, compression="zstd")
     data: bytes = out.getvalue().to_pybytes()
     return data

@@ -49,6 +49,16 @@ class ObjectStoreSettings(BaseModel):
             raise ValueError("must have no password in it: options are the place for one")
         return value.rstrip("/")
 
+    @field_validator("options")
+    @classmethod
+    def _tellable(cls, value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        for name, one in value.items():
+            _, _, address = one.get_secret_value().partition("://")
+            if "@" in address.partition("/")[0]:
+                # errors tell the address that could not be reached
+                raise ValueError(f"{name[:40]!r} must have no password in its address")
+        return value
+
     @field_validator("format")
     @classmethod
     def _installed(cls, value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 __all__ = ["OtelSettings", "Signal"]
 
 Signal: TypeAlias = Literal["traces", "metrics", "logs"]
+
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+VALUE = re.compile(r"[!-~]([\t -~]*[!-~])?")
 
 DEADLINE = 9.5
 """Seconds that a delivery may take, less what it takes beside waiting."""
@@ -57,6 +61,15 @@ class OtelSettings(BaseModel):
         if parts.username or parts.password:
             raise ValueError("must have no password in it: headers are the place for one")
         return value.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        for name, one in value.items():
+            # what refuses them later quotes them: a variable's last newline is enough
+            if not NAME.fullmatch(name) or not VALUE.fullmatch(one.get_secret_value()):
+                raise ValueError(f"{name[:40]!r} is no header, or its value cannot be one's")
+        return value
 
     @model_validator(mode="after")
     def _in_time(self) -> OtelSettings:

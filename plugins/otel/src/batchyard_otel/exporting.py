@@ -28,6 +28,9 @@ __all__ = ["Exporters", "NotTakenError", "Target"]
 
 log = logging.getLogger("batchyard.otel")
 
+MOST = 65_536
+"""Bytes of an answer that are read: a receiver may send on without end."""
+
 
 class NotTakenError(BatchyardError):
     """The receiver did not take what it was sent; it is to be sent again."""
@@ -61,21 +64,42 @@ class _Heard(threading.local):
 
 
 class _Session(requests.Session):
-    """Minds what is answered, and lets no ``.netrc`` stand above the headers."""
+    """Minds what is answered, and lets no ``.netrc`` stand above the headers.
+
+    A redirection is not followed: an API key would go along to wherever it leads.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.heard = _Heard()
         self.auth = _as_it_is
+        # what is read of an answer is then no more than what was sent
+        self.headers["accept-encoding"] = "identity"
 
     def request(self, *arguments: Any, **options: Any) -> requests.Response:
         self.heard.said, self.heard.taken = "it could not be reached in time", False
-        response = super().request(*arguments, **options)
+        options |= {"stream": True, "allow_redirects": False}
+        try:
+            response = super().request(*arguments, **options)
+        except requests.RequestException as error:
+            self.heard.said += f": {type(error).__name__}"
+            raise
         self.heard.said = f"it answered {response.status_code} {response.reason}"
         # to the exporters, a redirection is success
         self.heard.taken = response.ok and response.status_code < 300
-        self.heard.body = response.content if self.heard.taken else b""
+        self.heard.body = _beginning(response)
         return response
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """MOST bytes of what it says beside its status, which counts also where no more comes."""
+    try:
+        found: bytes = next(response.iter_content(MOST), b"")
+    except requests.RequestException:
+        return b""
+    finally:
+        response.close()
+    return found
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

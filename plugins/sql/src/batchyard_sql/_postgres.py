@@ -21,6 +21,21 @@ IN_TIME = "set local statement_timeout = '5s'"
 CREATING = 0x6261746368
 """The lock under which tables are made: two at once would fail at each other."""
 
+REASONS = (
+    "password authentication failed",
+    "no pg_hba.conf entry",
+    "does not exist",
+    "too many clients",
+    "the database system is starting up",
+    "certificate verify failed",
+    "does not support ssl",
+    "connection refused",
+    "failed to resolve host",
+    "timeout expired",
+    "server closed the connection unexpectedly",
+)
+"""What the driver says of a connection that it could not make, in words that quote nothing."""
+
 
 class Postgres:
     def __init__(self, url: str) -> None:
@@ -63,6 +78,9 @@ class Postgres:
 
 
 def _said(error: psycopg.Error) -> str:
-    """What the server said; the driver's own text may quote the address."""
+    """What the server said; of the driver's own text, which may quote the address, what is ours."""
     kind = type(error).__name__
-    return f"{kind}: {error.diag.message_primary}" if error.diag.message_primary else kind
+    if error.diag.message_primary:
+        return f"{kind}: {error.diag.message_primary}"
+    text = str(error).lower()
+    return next((f"{kind}: {one}" for one in REASONS if one in text), kind)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import BatchEvent, Event
+from batchyard_sql._failing import NotWrittenError
 from batchyard_sql._rows import Row, items_of, settlement_of
 from batchyard_sql._settings import SqlSettings
 from batchyard_sql._tables import ITEMS, SETTLEMENTS, Tables
@@ -49,8 +50,14 @@ class SqlSink:
             (self._tables.settlement, _ordered(SETTLEMENTS, settlement_of(event, event.receipt)))
         ]
         rows += [(self._tables.item, _ordered(ITEMS, row)) for row in items_of(event.receipt)]
-        # a sample tries all of it, and is in nobody's sums
-        self._made().write(rows, keep=not event.id.startswith(SAMPLE))
+        warehouse = self._made()
+        try:
+            # a sample tries all of it, and is in nobody's sums
+            warehouse.write(rows, keep=not event.id.startswith(SAMPLE))
+        except NotWrittenError:
+            # the tables may be gone, with a file that was moved away: next time they are looked for
+            self._warehouse = None
+            raise
 
     def _made(self) -> Warehouse:
         with self._making:

@@ -37,10 +37,15 @@ def slack(event: Event) -> dict[str, Any]:
     """A message for an incoming webhook: a text, and blocks that say it in full."""
     title = _title(event)
     facts = "\n".join(f"*{name}*: {_mrkdwn(value)}" for name, value in _facts(event))
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": f"*{_mrkdwn(title)}*"}}]
+    blocks = [_section(f"*{_mrkdwn(title)}*")]
     if facts:
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": facts[:2900]}})
+        blocks.append(_section(facts[:2900]))
     return {"text": _mrkdwn(title), "blocks": blocks}
+
+
+def _section(text: str) -> dict[str, Any]:
+    # verbatim: or Slack makes a mention of "@here", and a link of an address, by itself
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
 def teams(event: Event) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, TypeAlias
 
@@ -23,6 +25,20 @@ Network: TypeAlias = IPv4Network | IPv6Network
 NAT64 = IPv6Network("64:ff9b::/96")
 """IPv6 addresses that stand for IPv4 ones (RFC 6052)."""
 
+UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that the Internet routes.  Beyond are site-local addresses, a network's own
+NAT64 and the older ways to write an IPv4 address, of which :mod:`ipaddress` calls some global."""
+
+CLOUDS = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"))
+"""Addresses that look public, and behind which a cloud tells its machines secrets: Oracle's
+metadata (which not every Python knows to be private), Azure's wire server."""
+
+RESOLVING = 4
+"""Names of one sink that are looked up at a time."""
+
+PATIENCE = 1.5
+"""Seconds that an address has to answer where there are others to try."""
+
 
 class BlockedAddressError(Exception):
     """The name leads to no address that may be connected to."""
@@ -33,6 +49,8 @@ class Guarded(httpcore.AsyncNetworkBackend):
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
         self._allowed = tuple(allowed)
+        # its own: a resolver that hangs must not take the threads that others wait for
+        self._resolving = ThreadPoolExecutor(RESOLVING, "batchyard-webhook")
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -43,18 +61,20 @@ class Guarded(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        found = await _resolved(host, port)
+        found = await self._resolved(host, port)
         good = [one for one in found if self.permits(one)]
         if not good:
             # no address in it: whoever may write a URL need not learn what is behind a name
             raise BlockedAddressError(f"{host} is no public address, and not allowed")
         failure: Exception | None = None
         for address in good[:4]:
+            # one that swallows what it is sent must not keep the others from being tried
+            patience = timeout if address == good[-1] else PATIENCE
             try:
                 return await self._inner.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
+                    str(address), port, patience, local_address, socket_options
                 )
-            except httpcore.ConnectError as error:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError(f"{host} cannot be reached")
 
@@ -62,6 +82,16 @@ class Guarded(httpcore.AsyncNetworkBackend):
         real = _embedded(address)
         # a network of one kind has no address of the other
         return any(real in one for one in self._allowed) or is_public(real)
+
+    async def _resolved(self, host: str, port: int) -> list[Address]:
+        """The host's addresses, the preferred one first."""
+        resolve = partial(socket.getaddrinfo, host.strip("[]"), port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._resolving, resolve)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} has no address") from error
+        texts = dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found)
+        return [ip_address(one) for one in texts]
 
     async def connect_unix_socket(
         self,
@@ -78,7 +108,9 @@ class Guarded(httpcore.AsyncNetworkBackend):
 def is_public(address: Address) -> bool:
     """Whether the Internet is there: not this machine, no private network, no multicast."""
     real = _embedded(address)
-    return real.is_global and not real.is_multicast
+    if isinstance(real, IPv6Address) and real not in UNICAST:
+        return False
+    return real.is_global and not real.is_multicast and not any(real in one for one in CLOUDS)
 
 
 def _embedded(address: Address) -> Address:
@@ -94,15 +126,3 @@ def _embedded(address: Address) -> Address:
     if address in NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
-
-
-async def _resolved(host: str, port: int) -> list[Address]:
-    """The host's addresses, the preferred one first."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host.strip("[]"), port, type=socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"{host} has no address") from error
-    texts = dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found)
-    return [ip_address(one) for one in texts]

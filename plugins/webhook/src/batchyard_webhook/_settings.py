@@ -25,7 +25,13 @@ __all__ = ["Endpoint", "Format", "WebhookSettings"]
 Format: TypeAlias = Literal["standard", "cloudevents", "plain", "slack", "teams"]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-OURS = frozenset({"content-length", "content-type", "host", "transfer-encoding", "connection"})
+OURS = frozenset(
+    {
+        *("content-length", "content-type", "host", "transfer-encoding", "connection"),
+        # a second one of these, and who verifies cannot know which counts
+        *("webhook-id", "webhook-signature", "webhook-timestamp"),
+    }
+)
 
 
 def _usable(url: SecretStr) -> SecretStr:
@@ -133,7 +139,7 @@ class WebhookSettings(Endpoint):
     def _has_somewhere_to_go(self) -> Self:
         if (self.url is None) == (not self.endpoints):
             raise ValueError("either url or endpoints is needed")
-        own = {"format", "secret", "old_secret", "events", "headers"} & self.model_fields_set
+        own = {"format", "secret", "old_secret", "headers"} & self.model_fields_set
         if self.endpoints and own:
             raise ValueError(f"{', '.join(sorted(own))} belong to each of the endpoints")
         for one in self.all_endpoints:
@@ -144,6 +150,10 @@ class WebhookSettings(Endpoint):
     @property
     def all_endpoints(self) -> tuple[Endpoint, ...]:
         if self.url is None:
-            return self.endpoints
+            # what the sink gets at all is what each gets that names nothing
+            return tuple(
+                one if one.events else one.model_copy(update={"events": self.events})
+                for one in self.endpoints
+            )
         fields = {name: getattr(self, name) for name in Endpoint.model_fields}
         return (Endpoint(**fields),)

@@ -237,6 +237,13 @@ class Outbox:
                 await sink.deliver(told)
             except (BatchyardError, OSError) as error:
                 return Failure(claimed, str(error))
+            except Exception as error:
+                # a batch that we cannot tell of must not end the deliveries of all others
+                said = f"it could not be told: {type(error).__name__}"
+                log.error("an event of %s: %s", claimed.subject, said)  # noqa: TRY400 - see below
+                # its text may quote a line
+                log.debug("this is why", exc_info=True)
+                return Failure(claimed, said)
         return None
 
     async def _deliver_part(

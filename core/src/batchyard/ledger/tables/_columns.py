@@ -38,7 +38,10 @@ Document = JSON(none_as_null=True)
 
 
 class Text(TypeDecorator[str]):
-    """Text that comes from outside: without NUL, which Postgres does not take."""
+    """Text that comes from outside.
+
+    Without NUL, which Postgres does not take, and half a surrogate pair, which no database does.
+    """
 
     impl = String
     cache_ok = True
@@ -48,7 +51,10 @@ class Text(TypeDecorator[str]):
         return str
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
-        return value.replace("\x00", "") if value else value
+        if not value:
+            return value
+        whole = value if value.isascii() else value.encode(errors="replace").decode()
+        return whole.replace("\x00", "")
 
 
 def text(name: str, *, null: bool = True, key: bool = False) -> Column[str]:

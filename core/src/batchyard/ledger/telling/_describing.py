@@ -94,6 +94,8 @@ class Wanting:
         hidden = "custom_id" in self.terms.redact
         code = failure.code if failure is not None else None
         bodies = self.terms.bodies
+        # of what failed the response is a message, too
+        told = bodies and (failure is None or "errors" not in self.terms.redact)
         return LineRecord(
             id=_id(self.batch_id, line.custom_id),
             batch_id=self.batch_id,
@@ -109,9 +111,9 @@ class Wanting:
             created_at=usage.created or None if usage else None,
             request_id=line.response.request_id if line.response else None,
             error=code if code is not None and CODE.fullmatch(code) else None,
-            message=failure.message if bodies and failure is not None else None,
+            message=failure.message if told and failure is not None else None,
             request=_request(request) if bodies else None,
-            response=_response(line) if bodies else None,
+            response=_response(line) if told else None,
         )
 
     def _usage(self, line: ResultLine) -> Usage | None:
