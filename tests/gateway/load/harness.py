@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import random
+import ssl
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,13 +161,20 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 async def _live(load: Load, url: str, pid: int, figures: LoadFigures) -> None:
     until = time.monotonic() + load.seconds
-    limits = httpx.Limits(max_connections=load.clients, max_keepalive_connections=load.clients)
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http:
-        watching = asyncio.create_task(_watch(pid, figures))
-        clients = [_Client(load, http, figures, number) for number in range(load.clients)]
+    watching = asyncio.create_task(_watch(pid, figures))
+    # one pool for all of them would look at each of its connections for each request
+    secure = ssl.create_default_context()
+    async with AsyncExitStack() as scope:
+        each = [
+            await scope.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=60, verify=secure)
+            )
+            for _ in range(load.clients)
+        ]
+        clients = [_Client(load, http, figures, number) for number, http in enumerate(each)]
         await asyncio.gather(*(one.work(until) for one in clients))
         watching.cancel()
-        await _quiet(load, http)
+        await _quiet(load, each[0])
 
 
 async def _watch(pid: int, figures: LoadFigures) -> None:
