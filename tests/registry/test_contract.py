@@ -66,8 +66,8 @@ def test_what_does_not_fit_is_refused_with_both_versions(
     assert cure in str(refused.value)
 
 
-@pytest.mark.parametrize("contract", ["", "1.0", "~=1.0", ">=one", ">=1.0;<2"])
-def test_what_is_no_range_is_refused_with_an_example(site: Site, contract: str) -> None:
+@pytest.mark.parametrize("contract", ["", "1.0", "~=1.0", ">=one", ">=1.0;<2", 1.0, (1, 0)])
+def test_what_is_no_range_is_refused_with_an_example(site: Site, contract: object) -> None:
     with pytest.raises(PluginContractError, match=r'is no range; write one such as ">=1\.0,<2"'):
         written_for(site, contract).provider("acme")
 
