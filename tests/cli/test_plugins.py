@@ -209,3 +209,5 @@ def test_a_new_plugin_is_a_project(shell: Shell, tmp_path: Path) -> None:
     assert again.exit_code == 1
     assert "is not empty" in again.stderr
     assert shell("plugins", "new", "a-b", "--kind", "sink").exit_code == 1
+    said = shell.done("plugins", "new", "table", "--kind", "sink", "--into", tmp_path / "a b")
+    assert f"cd '{tmp_path / 'a b'}'" in said
