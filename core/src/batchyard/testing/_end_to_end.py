@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +29,9 @@ from batchyard.testing._journeys import (
 from batchyard.testing._served import GatewayServer
 
 __all__ = ["EndToEndSuite"]
+
+STARTED = 120.0
+"""Seconds of the clock after which a batch is under way."""
 
 PATIENCE = 10.0
 """Real seconds that a listener, in its own thread, may take to hear of an end."""
@@ -102,17 +106,11 @@ class EndToEndSuite:
             check(sorted(listed) == sorted(made), f"{made} were made, and {listed} listed")
 
     def test_a_batch_that_expires_accounts_for_every_line(self) -> None:
-        if self.trial.expiry is None:
-            pytest.skip("`trial` of the emulator says nothing of expiry")
-        ids = ("a", "b", "c", "d")
-        with self.emulated(**self.trial.expiry) as place:
-            client = place.client()
-            made = self._created(client, input_lines(self.trial, ids))
-            place.clock.advance(self.trial.window)
-            batch = client.batches.wait(made)
-            results, completeness = joined(client, batch)
-        check(batch.status == "expired", f"the batch ended {batch.status}")
-        self._check_cut_short(ids, results, completeness, "expired")
+        self._check_expiry(ledger=False)
+
+    def test_a_ledger_accounts_for_every_line_of_a_batch_that_expires(self, tmp_path: Path) -> None:
+        receipt = self._check_expiry(ledger=new_ledger(tmp_path))
+        check(receipt.proof.complete, f"the receipt does not prove every line: {receipt.proof}")
 
     def test_a_cancelled_batch_accounts_for_every_line(self, place: Emulated) -> None:
         client = self._supporting(place, "cancel_batch")
@@ -169,7 +167,7 @@ class EndToEndSuite:
             if fault.fired:
                 break
             try:
-                first.batches.wait(batch, timeout=0.1)
+                first.batches.wait(batch, wait_timeout=0.1)
             except WaitTimeoutError:
                 continue
         first.close()
@@ -238,6 +236,25 @@ class EndToEndSuite:
         if not client.account.supports(hook):
             pytest.skip(f"{self.provider} does not support {hook}")
         return client
+
+    def _check_expiry(self, ledger: Any) -> Any:
+        """Have a batch expire, and return its receipt, where there is a ledger."""
+        if self.trial.expiry is None:
+            pytest.skip("`trial` of the emulator says nothing of expiry")
+        ids = ("a", "b", "c", "d")
+        with self.emulated(**self.trial.expiry) as place:
+            client = place.client(ledger=ledger)
+            made = self._created(client, input_lines(self.trial, ids))
+            with suppress(WaitTimeoutError):
+                # a ledger's batch is created while somebody waits for it
+                client.batches.wait(made, wait_timeout=STARTED)
+            place.clock.advance(self.trial.window)
+            batch = client.batches.wait(made)
+            results, completeness = joined(client, batch)
+            receipt = client.batches.cost(batch) if ledger else None
+        check(batch.status == "expired", f"the batch ended {batch.status}")
+        self._check_cut_short(ids, results, completeness, "expired")
+        return receipt
 
     def _check_made_once(self, place: Emulated, fault: Any, *, done: bool = True) -> None:
         check(fault.fired == 1, f"no request was {self.trial.create}: what is it?")
