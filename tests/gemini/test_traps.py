@@ -228,7 +228,7 @@ def test_a_ledger_accounts_for_a_batch_whose_files_are_gone_when_it_expires(
     assert batch.status == "expired"
     assert results == {"a": "expired", "b": "expired"}
     assert receipt.proof.complete
-    assert (receipt.cost, receipt.state) == (0, "no_usage")
+    assert (receipt.cost, receipt.state) == (Decimal(0), "no_usage")
 
 
 def test_the_gateway_passes_it_on_with_ids_and_errors(place: Emulated, tmp_path: Path) -> None:
