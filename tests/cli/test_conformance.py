@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from batchyard_openai.emulator import OpenAIEmulator
 from tests.cli.shell import Shell
 
 LIVE = ("conformance", "openai", "--live")
@@ -48,6 +49,19 @@ def test_a_rule_that_is_broken_ends_what_goes_on_from_it(shell: Shell) -> None:
     assert outcomes["test_a_key_makes_one_batch"] == "failed"
     assert outcomes["test_the_batch_is_listed"] == "skipped"
     assert "test_a_batch_ends" not in outcomes
+
+
+def test_a_batch_that_takes_longer_than_it_may_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    emulator = OpenAIEmulator(time_scale=10)
+    with emulator.serve() as server:
+        shell = Shell(tmp_path, emulator, server.url)
+        report = shell.json(*LIVE, "--max-cost", "0.10", "--timeout", "1", code=1)
+    (broken,) = (one for one in report["rules"] if one["outcome"] == "failed")
+    assert broken["rule"] == "test_a_batch_ends"
+    assert "has not ended within 1 s" in broken["said"][0]["message"]
 
 
 @pytest.mark.slow

@@ -170,6 +170,19 @@ def test_only_what_there_is_can_be_switched(shell: Shell) -> None:
     by_variable = shell("plugins", "enable", "ear", BATCHYARD_PLUGINS_OFF="ear")
     assert by_variable.exit_code == 1
     assert "BATCHYARD_PLUGINS_OFF" in by_variable.stderr
+    whole = shell("plugins", "disable", "batchyard")
+    assert whole.exit_code == 1
+    assert "batchyard as a whole cannot be switched off" in whole.stderr
+    assert shell.json("plugins", "disable", "Ear_Pkg")["plugins"][0]["name"] == "ear"
+    assert shell.json("plugins", "enable", "ear-pkg")["plugins"][0]["name"] == "ear"
+
+
+def test_the_doctor_survives_a_plugin_that_ends_the_process(shell: Shell, site: Site) -> None:
+    ear = "class Ear:\n    def __init__(self):\n        raise SystemExit(4)\n"
+    site.add("exit-pkg", {"listeners": "exit = exit_module:Ear"}, {"exit_module": ear})
+    found = shell.json("plugins", "doctor", code=1)["plugins"]
+    problems = {one["name"]: one["problem"] for one in found}
+    assert "exit (exit-pkg 1.2) cannot be made: SystemExit: 4" in problems["exit"]
 
 
 def test_the_doctor_shows_contract_hooks_and_two_of_a_name(shell: Shell, site: Site) -> None:
@@ -196,3 +209,5 @@ def test_a_new_plugin_is_a_project(shell: Shell, tmp_path: Path) -> None:
     assert again.exit_code == 1
     assert "is not empty" in again.stderr
     assert shell("plugins", "new", "a-b", "--kind", "sink").exit_code == 1
+    said = shell.done("plugins", "new", "table", "--kind", "sink", "--into", tmp_path / "a b")
+    assert f"cd '{tmp_path / 'a b'}'" in said

@@ -95,6 +95,14 @@ def test_a_fault_skips_and_then_strikes_as_often_as_told(rig: Rig) -> None:
     assert armed.fired == 2
 
 
+def test_a_fault_that_comes_after_another_waits_for_it(rig: Rig) -> None:
+    first = rig.emulator.faults.add("GET /v1/batches 500 skip=1")
+    rig.emulator.faults.add("* ** 503 times=always", after=first)
+    paths = ("files", "batches", "batches", "files", "batches")
+    statuses = [rig.http.get(f"/v1/{one}").status_code for one in paths]
+    assert statuses == [200, 200, 500, 503, 503]
+
+
 def test_a_fault_strikes_only_what_it_matches(rig: Rig) -> None:
     rig.emulator.faults.add("POST /v1/batches/* 500 times=always")
     assert rig.http.get("/v1/batches/batch_1").status_code == 404

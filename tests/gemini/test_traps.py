@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batchyard.errors import APIStatusError, AuthenticationError, InputError
+from batchyard.errors import APIStatusError, AuthenticationError, InputError, WaitTimeoutError
 from batchyard.models import Billing
 from batchyard.prices import Asked, PriceSources
 from batchyard.registry import Registry
@@ -211,6 +211,24 @@ def test_a_ledger_ends_with_every_line_and_a_priced_receipt(
     # 7 tokens in, of which 2 are cached, and 8 out, at half of the list price
     cost = (5 * Decimal("0.15") + 2 * Decimal("0.03") + 8 * Decimal("1.25")) / 1_000_000
     assert receipt.cost == round(cost, 9)
+
+
+def test_a_ledger_accounts_for_a_batch_whose_files_are_gone_when_it_expires(
+    tmp_path: Path,
+) -> None:
+    with Emulated("gemini", finished_before_expiry=1) as place:
+        client = place.client(ledger=tmp_path / "ledger.db")
+        batch = client.batches.create(client.files.create(packed(line("a"), line("b"))), CHAT)
+        with pytest.raises(WaitTimeoutError):
+            client.batches.wait(batch, wait_timeout=120)
+        place.clock.advance(48 * 3600)
+        batch = client.batches.wait(batch)
+        results = {one.custom_id: str(one.outcome) for one in client.batches.results(batch)}
+        receipt = client.batches.cost(batch)
+    assert batch.status == "expired"
+    assert results == {"a": "expired", "b": "expired"}
+    assert receipt.proof.complete
+    assert (receipt.cost, receipt.state) == (Decimal(0), "no_usage")
 
 
 def test_the_gateway_passes_it_on_with_ids_and_errors(place: Emulated, tmp_path: Path) -> None:

@@ -86,6 +86,32 @@ def test_without_a_host_everything_is_as_at_openai() -> None:
     assert (made.base, made.organization) == ("http://127.0.0.1:1/v1", "org")
 
 
+@pytest.mark.parametrize(
+    ("host", "url", "base"),
+    [
+        # as the SDKs of these services read their variables: some add the version, and some do not
+        ("groq", "https://proxy.example", "https://proxy.example/openai/v1"),
+        ("groq", "https://proxy.example/openai/v1/", "https://proxy.example/openai/v1"),
+        ("perplexity", "https://proxy.example/", "https://proxy.example/v1"),
+        ("perplexity", "https://proxy.example/v1", "https://proxy.example/v1"),
+        ("together", "https://proxy.example/v1", "https://proxy.example/v1"),
+        ("together", "https://proxy.example", "https://proxy.example"),
+    ],
+)
+def test_the_base_url_of_the_services_own_sdk_is_understood(host: str, url: str, base: str) -> None:
+    name = host.upper()
+    made = settings({f"{name}_API_KEY": "k", f"{name}_BASE_URL": url}, host=host)
+    assert made.base == base
+    # what a setting says is taken at its word
+    assert settings({f"{name}_API_KEY": "k"}, host=host, base_url=url).base == url.rstrip("/")
+
+
+def test_an_emulators_variables_are_those_of_the_services_own_sdk(place: Emulated) -> None:
+    own = {name: one for name, one in place.environment.items() if name.endswith("_BASE_URL")}
+    roots = {"GROQ_BASE_URL": "", "PERPLEXITY_BASE_URL": "", "TOGETHER_BASE_URL": "/v1"}
+    assert own == {name: place.url + roots[name] for name in own} != {}
+
+
 def test_a_variable_chooses_the_host_and_a_setting_stands_above_it() -> None:
     environ = {**KEYS, "OPENAI_HOST": "groq"}
     assert settings(environ).api_key.get_secret_value() == "gsk-of-groq"
@@ -98,7 +124,8 @@ def test_a_variable_chooses_the_host_and_a_setting_stands_above_it() -> None:
     ("host", "said"),
     [
         ("grok", "there is no host 'grok'; known are groq, openai, perplexity, together"),
-        ("xai", "xAI has a protocol of its own"),
+        ("xai", "xAI has a protocol of its own: a batch has no status"),
+        ("mistral", "plugins new mistral --kind provider"),
         ({"key": "K"}, "base_url"),
         ({"base_url": "ftp://x"}, "begins with https://"),
         ({"base_url": "https://x/v1", "linse": 1}, "linse"),
@@ -232,7 +259,7 @@ def test_the_page_about_hosts_has_what_the_data_has() -> None:
     rows = [one for one in page.splitlines() if one.startswith("| `")]
     for name, host in hosts().items():
         if host.protocol is not None:
-            assert f"{host.title}: {host.protocol}" in page, name
+            assert f"{host.title}: {host.protocol}" in " ".join(page.split()), name
             continue
         sizes = [
             f"{host.max_lines:,}" if host.max_lines else "",

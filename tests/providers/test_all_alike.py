@@ -6,21 +6,24 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batchyard import AsyncClient, Client
-from batchyard.registry import Registry
+from batchyard.emulators import Trial
+from batchyard.registry import PluginInfo, Registry
 from batchyard.testing import ManualClock
 from tests.client.conftest import settled
 from tests.client.requests import chat_lines
 from tests.interpreter import python
 
 CHAT = "/v1/chat/completions"
-PROVIDERS = ("azure", "openai", "vertex")
-MODELS = {"azure": "gpt-4.1-mini", "openai": "gpt-4.1-mini", "vertex": "gemini-2.5-flash"}
+PROVIDERS = ("anthropic", "azure", "gemini", "openai", "vertex")
+SOON = {"BATCHYARD_LEDGER__POLL_FIRST": "0.2"}
+"""The first look at a batch comes at once: the emulators are quick."""
 IDS = ("a b", "größe ✓ 例", "x" * 150, '"quoted"', "1")
 
 
@@ -32,7 +35,6 @@ class Place:
         self.colour = colour
         self.environment = environment
         self.clock = ManualClock()
-        self.model = MODELS[provider]
 
     def run(self, body: Callable[[Any], Awaitable[Any]]) -> Any:
         kind = Client if self.colour == "sync" else AsyncClient
@@ -57,14 +59,29 @@ def provider(request: pytest.FixtureRequest) -> str:
 def place(request: pytest.FixtureRequest, provider: str) -> Iterator[Place]:
     place = Place(provider, request.param, {})
     emulator = Registry({}).load("emulators", provider)(clock=place.clock)
-    with emulator.serve() as server:
+    with closing(emulator), emulator.serve() as server:
         place.environment = emulator.environment(server.url)
         yield place
 
 
+def trial_of(provider: str) -> Trial:
+    trial: Trial = Registry({}).load("emulators", provider).trial
+    return trial
+
+
 def lines(place: Place) -> bytes:
-    good = b"".join(chat_lines(1, prefix=one, model=place.model) for one in IDS)
-    return good + chat_lines(2, prefix="bad", model=place.model, temperature=9)
+    trial = trial_of(place.provider)
+    good = b"".join(chat_lines(1, prefix=one, model=trial.model) for one in IDS)
+    return good + chat_lines(2, prefix="bad", model=trial.model, **trial.bad)
+
+
+def test_every_provider_of_ours_is_here() -> None:
+    ours = [one for one in Registry({}).installed("providers") if is_ours(one)]
+    assert {Registry({}).provider(one.name).name for one in ours} == set(PROVIDERS)
+
+
+def is_ours(info: PluginInfo) -> bool:
+    return info.distribution.startswith("batchyard-")
 
 
 def test_the_same_lines_have_the_same_outcomes_and_shapes(place: Place) -> None:
@@ -142,11 +159,11 @@ def test_the_same_key_gives_the_same_batch(place: Place) -> None:
 def test_the_example_runs_from_the_command_line(provider: str, tmp_path: Path) -> None:
     emulator = Registry({}).load("emulators", provider)(time_scale=0.002)
     path = tmp_path / "in.jsonl"
-    path.write_bytes(chat_lines(20, model=MODELS[provider]))
-    with emulator.serve() as server:
+    path.write_bytes(chat_lines(20, model=trial_of(provider).model))
+    with closing(emulator), emulator.serve() as server:
         done = subprocess.run(
             [*python(), "-m", "batchyard", "run", path, "--account", provider],
-            env={**os.environ, **emulator.environment(server.url)},
+            env={**os.environ, **emulator.environment(server.url), **SOON},
             capture_output=True,
             text=True,
             check=False,

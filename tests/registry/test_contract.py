@@ -10,10 +10,19 @@ import pytest
 
 from batchyard.errors import PluginContractError, PluginLoadError
 from batchyard.hookspecs import CONTRACT
-from batchyard.registry import Registry
+from batchyard.registry import SPECS, PluginInfo, Registry, declared
 from tests.registry.distributions import PROVIDER, Site
+from tests.style.repository import PACKAGES, project
 
 MAJOR, MINOR = CONTRACT
+
+OURS = [
+    one
+    for group in SPECS
+    for one in Registry({}).installed(group)
+    if one.distribution.startswith("batchyard-")
+]
+"""What has hooks, and a version of its own: core's own plugins are always as new as it is."""
 
 
 @pytest.fixture
@@ -57,8 +66,8 @@ def test_what_does_not_fit_is_refused_with_both_versions(
     assert cure in str(refused.value)
 
 
-@pytest.mark.parametrize("contract", ["", "1.0", "~=1.0", ">=one", ">=1.0;<2"])
-def test_what_is_no_range_is_refused_with_an_example(site: Site, contract: str) -> None:
+@pytest.mark.parametrize("contract", ["", "1.0", "~=1.0", ">=one", ">=1.0;<2", 1.0, (1, 0)])
+def test_what_is_no_range_is_refused_with_an_example(site: Site, contract: object) -> None:
     with pytest.raises(PluginContractError, match=r'is no range; write one such as ">=1\.0,<2"'):
         written_for(site, contract).provider("acme")
 
@@ -86,3 +95,13 @@ def test_what_cannot_be_imported_says_which_batchyard_it_asks_for(
         assert "asks for" not in str(refused.value)
     else:
         assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("info", OURS, ids=lambda one: f"{one.group}-{one.name}")
+def test_a_package_of_ours_says_what_it_is_written_for(info: PluginInfo) -> None:
+    assert declared(Registry({}).load(info.group, info.name)) == f">={MAJOR}.0,<{MAJOR + 1}"
+
+
+def test_every_package_of_ours_is_looked_at() -> None:
+    packages = {project(package)["name"] for package in PACKAGES} - {"batchyard"}
+    assert packages == {one.distribution for one in OURS}

@@ -67,9 +67,12 @@ class TestTwoPackagesWithOneName:
             Registry({}).account("acme", {"key": "k"})
         assert str(caught.value) == (
             "2 packages claim provider 'acme': acme-fork 9 and acme-pkg 1.2; uninstall one, "
-            "or set BATCHYARD_PLUGINS to the packages to load"
+            "switch it off (batchyard plugins disable PACKAGE), or set BATCHYARD_PLUGINS to the "
+            "packages to load"
         )
         assert site.imported() == set()
+        with pytest.raises(UnknownPluginError, match="installed: acme, anthropic"):
+            Registry({}).provider("amce")
 
     def test_are_told_apart_by_naming_a_package_and_the_other_is_not_imported(
         self, site: Site

@@ -156,8 +156,12 @@ class TestSettings:
                 PROVIDER.replace("names = {", "int(environ['ACME_KEY']); names = {"),
                 "cannot read the environment: ValueError",
             ),
+            (
+                PROVIDER.replace("names = {", "raise SystemExit(3); names = {"),
+                "cannot read the environment: SystemExit",
+            ),
         ],
-        ids=["import", "environment"],
+        ids=["import", "environment", "exit"],
     )
     def test_of_a_broken_provider_are_none_and_stop_no_other(
         self, site: Site, caplog: pytest.LogCaptureFixture, source: str, why: str
@@ -211,6 +215,10 @@ LEFT_OUT = {
     "constructor": (
         "class Bad:\n    def __init__(self):\n        raise OSError('no disk')",
         "bad (bad-pkg 0.1) cannot be made: OSError: no disk",
+    ),
+    "constructor that exits": (
+        "class Bad:\n    def __init__(self):\n        raise SystemExit(3)",
+        "bad (bad-pkg 0.1) cannot be made: SystemExit: 3",
     ),
     "no hooks": ("class Bad:\n    pass", "bad (bad-pkg 0.1) implements no hook of "),
 }

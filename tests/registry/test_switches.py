@@ -83,6 +83,15 @@ def test_it_can_be_switched_on_again_and_others_stay_off(home: dict[str, str]) -
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_however_it_was_spelled_it_is_the_same_entry(home: dict[str, str]) -> None:
+    switches = Switches(home)
+    switches.add("Ear_Pkg")
+    assert "ear-pkg" in switches
+    switches.remove(["ear.pkg"])
+    assert switches.off == ()
+    assert "acme" in names(home, "listeners")
+
+
 def test_a_file_that_cannot_be_read_loads_nothing_that_may_be_off(home: dict[str, str]) -> None:
     path = Switches(home).add("acme")
     path.write_bytes(b"\xff\xfe")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEFECTS", "Defect"]
+__all__ = ["DEFECTS", "END_TO_END", "Defect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,24 @@ DEFECTS = (
         '"late": "expired"',
         '"late": "completed"',
         "test_a_batch_that_expires_accounts_for_every_line",
+    ),
+    Defect(
+        "a batch that was stopped is taken for done",
+        "_wire.py",
+        '"stopped": "cancelled"',
+        '"stopped": "completed"',
+        "test_a_cancelled_batch_accounts_for_every_line",
+    ),
+    Defect(
+        "a cancel that comes too late crashes",
+        "_provider.py",
+        "        return (await self._fetch(_wire.Job, call, request)).batch()\n\n"
+        "    @hookimpl\n    async def list_batches",
+        "        job = await self._fetch(_wire.Job, call, request)\n"
+        '        if job.state == "done":\n            raise RuntimeError(job.state)\n'
+        "        return job.batch()\n\n"
+        "    @hookimpl\n    async def list_batches",
+        "test_a_cancel_that_comes_too_late",
     ),
     Defect(
         "answers of a batch that was stopped are lost",
@@ -394,3 +412,23 @@ DEFECTS = (
         "test_every_operation_has_a_scenario",
     ),
 )
+
+END_TO_END = {
+    "test_a_batch_that_expires_accounts_for_every_line": "a state is read as another",
+    "test_a_cancel_that_comes_too_late_changes_nothing": "a cancel that comes too late crashes",
+    "test_a_cancelled_batch_accounts_for_every_line": "a batch that was stopped is taken for done",
+    "test_a_create_whose_reply_is_lost_makes_one_batch": "a create that timed out is sent again",
+    "test_a_file_is_read_back_as_the_lines_that_were_put_in": (
+        "a file is read back in the service's own shape"
+    ),
+    "test_a_ledger_accounts_for_every_line_of_a_batch_that_expires": "a state is read as another",
+    "test_a_ledger_settles_every_line_once": "error rows are dropped",
+    "test_a_list_is_walked_to_its_end": "a list has one page",
+    "test_a_process_that_dies_at_the_create_is_taken_over": "the marker is not sent",
+    "test_another_process_reads_the_results_by_the_batchs_id": "the metadata are not sent",
+    "test_every_line_gets_its_own_answer_whatever_it_is_called": "error rows are dropped",
+    "test_the_async_client_comes_to_the_same": "error rows are dropped",
+    "test_the_gateway_serves_it": "error rows are dropped",
+    "test_the_same_key_is_the_same_batch_for_another_process": "the marker is not sent",
+}
+"""A defect for each rule of the end-to-end suite, which others may notice first."""

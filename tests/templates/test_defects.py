@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates.defects import DEFECTS, Defect
+from batchyard.testing import EndToEndSuite
+from tests.templates.defects import DEFECTS, END_TO_END, Defect
 from tests.templates.projects import Project, made
 
 pytestmark = pytest.mark.slow
+
+RULES = sorted(
+    {name for name in dir(EndToEndSuite) if name.startswith("test_")}
+    - {"test_no_test_is_overridden_but_as_an_expected_failure"}
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +36,27 @@ def test_there_are_enough_of_them_and_none_twice() -> None:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda one: one.name.replace(" ", "-"))
 def test_the_kit_turns_red(defect: Defect, sound: Project, tmp_path: Path) -> None:
-    folder = tmp_path / "pigeon"
+    turns_red(defect, defect.noticed, sound, tmp_path / "pigeon")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_of_the_end_to_end_suite_turns_red(
+    rule: str, sound: Project, tmp_path: Path
+) -> None:
+    (defect,) = (one for one in DEFECTS if one.name == END_TO_END[rule])
+    turns_red(defect, rule, sound, tmp_path / "pigeon")
+
+
+def test_every_rule_of_the_end_to_end_suite_has_a_defect() -> None:
+    assert set(END_TO_END) == set(RULES)
+
+
+def turns_red(defect: Defect, rule: str, sound: Project, folder: Path) -> None:
     shutil.copytree(sound.folder, folder)
     project = Project(folder, sound.name)
     path = project.package / defect.file
     path.write_text(defect.planted(path.read_text("utf-8")), encoding="utf-8")
-    done = project.pytest("-rf", "--tb=no", "-k", defect.noticed)
+    done = project.pytest("-rf", "--tb=no", "-k", rule)
     assert done.returncode == 1, done.stdout[-3000:]
     failed = re.findall(r"(?m)^FAILED \S+::(test_\w+)", done.stdout)
-    assert any(name.startswith(defect.noticed) for name in failed), done.stdout[-3000:]
+    assert any(name.startswith(rule) for name in failed), done.stdout[-3000:]

@@ -51,11 +51,29 @@ def test_its_code_is_clean(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Pigeon", "7up", "a-b", "class", "a b", "../x", "é", "x" * 41]
+    "name",
+    [
+        *("", "Pigeon", "7up", "a-b", "a b", "../x", "é", "a\n", "x" * 41),
+        # what no package can be called, and what Python reads as something else
+        *("a_", "_a", "a__b", "class", "none"),
+    ],
 )
 def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="cannot be a plugin's name"):
         rendered("sink", name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *(("provider", one) for one in ("batch", "settings", "emulator", "value_error")),
+        *(("sink", "path"), ("gate", "verdict"), ("prices", "rates")),
+    ],
+)
+def test_a_name_that_its_own_code_has_for_something_else_is_refused(kind: str, name: str) -> None:
+    with pytest.raises(InputError, match="its class would be called"):
+        rendered(kind, name)
+    assert rendered(kind, f"my_{name}")
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

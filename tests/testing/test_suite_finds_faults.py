@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchyard.testing import ProviderSuite
+from batchyard.testing import EndToEndSuite, ProviderSuite
 from tests.testing import providers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,3 +154,25 @@ def test_every_test_of_the_suite_is_run_for_a_sound_provider(report: str) -> Non
 
 def test_a_provider_that_cannot_be_redirected_is_told_what_was_not_tried(report: str) -> None:
     assert re.search(r"(?m)^SKIPPED .*settings_for\(\) of TestFixed cannot redirect it", report)
+
+
+def test_the_end_to_end_suite_is_overridden_only_where_a_failure_is_expected() -> None:
+    known = pytest.mark.xfail(reason="the service has no room for a key")
+
+    class Honest(EndToEndSuite):
+        @known
+        def test_a_list_is_walked_to_its_end(self) -> None:  # type: ignore[override]
+            """Not tried, and said so."""
+
+        @pytest.mark.parametrize("mode", [pytest.param("direct", marks=known), "tracked"])
+        def test_a_create_whose_reply_is_lost_makes_one_batch(self) -> None:  # type: ignore[override]
+            """Half of it is not tried."""
+
+    class Quiet(EndToEndSuite):
+        @pytest.mark.parametrize("mode", ["direct", "tracked"])
+        def test_the_gateway_serves_it(self) -> None:  # type: ignore[override]
+            """Not tried, and nobody is told."""
+
+    Honest().test_no_test_is_overridden_but_as_an_expected_failure()
+    with pytest.raises(AssertionError, match=r"^Quiet\.test_the_gateway_serves_it: override"):
+        Quiet().test_no_test_is_overridden_but_as_an_expected_failure()

@@ -44,7 +44,7 @@ def enable(name: str, as_json: bool) -> None:
     switches = Switches(os.environ)
     registry = Registry()
     chosen = _named(name, [one for group in GROUPS for one in registry.disabled(group)])
-    if not chosen and name not in switches.off:
+    if not chosen and name not in switches:
         raise UnknownPluginError(f"no plugin {name!r} is switched off", param="name")
     path = switches.remove([name])
     left = _named(name, [one for group in GROUPS for one in Registry().disabled(group)])
@@ -58,7 +58,7 @@ def enable(name: str, as_json: bool) -> None:
 
 
 def _named(name: str, infos: list[PluginInfo]) -> list[PluginInfo]:
-    return [one for one in infos if name in {one.name, one.distribution, f"{one.group}:{one.name}"}]
+    return [one for one in infos if one.is_called(name)]
 
 
 def _say(name: str, chosen: list[PluginInfo], state: str, path: str, *, as_json: bool) -> None:
@@ -77,4 +77,6 @@ def _unknown(name: str, infos: list[PluginInfo]) -> UnknownPluginError:
     close = difflib.get_close_matches(name, names, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     known = f"installed: {', '.join(names)}" if names else "none is installed"
+    if name in {one.distribution for one in infos}:
+        hint = f"; {name} as a whole cannot be switched off"
     return UnknownPluginError(f"there is no plugin {name!r}: {known}{hint}", param="name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -35,4 +36,4 @@ def new(name: str, kind: str, into: Path | None, as_json: bool) -> None:
         return
     for one in files:
         echo(str(one))
-    echo(f"\ncd {folder}\npip install --editable '.[testing]'\npytest")
+    echo(f"\ncd {shlex.quote(str(folder))}\npip install --editable '.[testing]'\npytest")

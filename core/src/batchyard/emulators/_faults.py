@@ -84,8 +84,9 @@ class Fault:
 class ArmedFault:
     """A fault in force, and how often it has matched and fired."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, after: ArmedFault | None = None) -> None:
         self.fault = fault
+        self._after = after
         self.matched = 0
         self.fired = 0
         self._path = path_pattern(fault.path)
@@ -93,6 +94,8 @@ class ArmedFault:
     def claims(self, method: str, path: str) -> bool:
         """Whether this request is to be hit; counts it."""
         fault = self.fault
+        if self._after is not None and not self._after.fired:
+            return False
         if fault.method not in ("*", method) or not self._path.fullmatch(path):
             return False
         if fault.times is not None and self.fired >= fault.times:
@@ -110,9 +113,12 @@ class Faults:
     def __init__(self) -> None:
         self._armed: list[ArmedFault] = []
 
-    def add(self, fault: Fault | str) -> ArmedFault:
-        """Arm a fault, given as such or in its textual form."""
-        armed = ArmedFault(Fault.parse(fault) if isinstance(fault, str) else fault)
+    def add(self, fault: Fault | str, *, after: ArmedFault | None = None) -> ArmedFault:
+        """Arm a fault, given as such or in its textual form.
+
+        With *after* it begins when that one has fired.
+        """
+        armed = ArmedFault(Fault.parse(fault) if isinstance(fault, str) else fault, after)
         self._armed.append(armed)
         return armed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 import importlib_metadata
 
 from batchyard.errors import PluginConflictError, UnknownPluginError
-from batchyard.registry._switches import Switches
+from batchyard.registry._switches import Switches, plain
 
 __all__ = ["GROUPS", "LIMIT", "Catalogue", "PluginInfo"]
 
@@ -54,14 +53,24 @@ class PluginInfo:
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
 
+    def is_called(self, entry: str) -> bool:
+        """Whether *entry* means it: ``NAME``, of the plugin or of its package, or ``KIND:NAME``.
+
+        Core as a whole is no plugin; each of its own is.
+        """
+        names = {self.name, f"{self.group}:{self.name}"}
+        if self.distribution != OWN:
+            names.add(self.distribution)
+        return plain(entry) in {plain(one) for one in names}
+
 
 class Catalogue:
     """The entry points of Batchyard's groups, read once."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         limit = environ.get(LIMIT)
-        self._limit = None if limit is None else {_plain(one) for one in limit.split(",")}
-        self._off = frozenset(map(_plain, Switches(environ).off))
+        self._limit = None if limit is None else {plain(one) for one in limit.split(",")}
+        self._off = Switches(environ).off
         self._found: dict[str, tuple[PluginInfo, ...]] = {}
         self._disabled: dict[str, tuple[PluginInfo, ...]] = {}
 
@@ -103,7 +112,8 @@ class Catalogue:
             claims = " and ".join(f"{one.distribution} {one.version}" for one in found)
             raise PluginConflictError(
                 f"{len(found)} packages claim {group.removesuffix('s')} {name!r}: {claims}; "
-                f"uninstall one, or set {LIMIT} to the packages to load"
+                "uninstall one, switch it off (batchyard plugins disable PACKAGE), or set "
+                f"{LIMIT} to the packages to load"
             )
         return found[0]
 
@@ -113,19 +123,16 @@ class Catalogue:
         if info.distribution == OWN and group not in UNASKED:
             # the limit is for what others bring: without our prices nothing would have one
             return True
-        return bool({_plain(info.name), _plain(info.distribution)} & self._limit)
+        return bool({plain(info.name), plain(info.distribution)} & self._limit)
 
     def _is_off(self, info: PluginInfo) -> bool:
-        named = {info.name, info.distribution, f"{info.group}:{info.name}"}
-        # core as a whole is no plugin; each of its own is
-        named.discard(OWN)
-        return bool({_plain(one) for one in named} & self._off)
+        return any(info.is_called(one) for one in self._off)
 
     def _unknown(self, group: str, name: str) -> str:
         if any(one.name == name for one in self.disabled(group)):
             kind = group.removesuffix("s")
             return f"{kind} {name!r} is switched off; try: batchyard plugins enable {name}"
-        names = [one.name for one in self.installed(group)]
+        names = list(dict.fromkeys(one.name for one in self.installed(group)))
         close = difflib.get_close_matches(name, names, 1)
         known = f"installed: {', '.join(names)}" if names else "none is installed"
         hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -152,11 +159,6 @@ def _places() -> tuple[tuple[str, int], ...]:
 
 def _installable(group: str, name: str, close: Sequence[str]) -> bool:
     return group == "providers" and not close and name.isidentifier()
-
-
-def _plain(name: str) -> str:
-    """A name as packaging tools compare it: ``My_Plugin`` is ``my-plugin``."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def _info(group: str, point: importlib_metadata.EntryPoint) -> PluginInfo:

@@ -26,7 +26,7 @@ def instance(name: str, plugin: Any, *arguments: Any, **settings: Any) -> object
         made: object = plugin(*arguments, **settings)
     except BatchyardError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginLoadError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
     return made
 

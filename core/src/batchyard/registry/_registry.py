@@ -286,7 +286,7 @@ def _from_environment(
         raise _provider_error(cls, error, dotted) from None
     except BatchyardError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # without its text, which may quote the environment
         raise PluginLoadError(
             f"provider {info} cannot read the environment: {type(error).__name__}"

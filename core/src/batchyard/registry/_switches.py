@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from batchyard.errors import ConfigError
 
-__all__ = ["OFF", "Switches", "off_file"]
+__all__ = ["OFF", "Switches", "off_file", "plain"]
 
 OFF = "BATCHYARD_PLUGINS_OFF"
 """The variable that switches plugins off beside the file: names, by commas."""
@@ -17,6 +18,11 @@ OFF = "BATCHYARD_PLUGINS_OFF"
 _FILE = "plugins-off"
 
 _HEAD = "# switched off by `batchyard plugins disable`; one name of a plugin or package a line\n"
+
+
+def plain(name: str) -> str:
+    """A name as packaging tools compare it: ``My_Plugin`` is ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def off_file(environ: Mapping[str, str]) -> Path | None:
@@ -50,14 +56,18 @@ class Switches:
             dict.fromkeys(one.strip() for one in (*self._written(), *named) if one.strip())
         )
 
+    def __contains__(self, entry: str) -> bool:
+        """Whether it is off by that name, however it is spelled."""
+        return plain(entry) in map(plain, self.off)
+
     def add(self, entry: str) -> Path:
         """Switch it off, and return the file in which that is kept."""
         return self._write([*self._written(), entry])
 
     def remove(self, entries: Iterable[str]) -> Path:
-        """Switch all of them on again."""
-        gone = set(entries)
-        return self._write([one for one in self._written() if one not in gone])
+        """Switch all of them on again, however they were spelled."""
+        gone = {plain(one) for one in entries}
+        return self._write([one for one in self._written() if plain(one) not in gone])
 
     def _written(self) -> list[str]:
         try:

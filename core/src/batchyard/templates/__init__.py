@@ -7,6 +7,7 @@ here is needed to build, test or run it.
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ KINDS = ("gate", "prices", "provider", "sink")
 
 _PATHS = {"__github__": ".github", "__gitignore__": ".gitignore", "__tests__": "tests"}
 """Names that packaging tools treat in ways of their own, and what they stand for."""
+
+_NAME = re.compile(r"(?=.{1,40}$)[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 _CORE = ">=0.1,<0.2"
 """The versions of the package ``batchyard`` that a plugin is written for."""
@@ -50,6 +53,16 @@ def rendered(kind: str, name: str) -> dict[str, str]:
     if kind not in KINDS:
         raise InputError(f"there is no template for {kind!r}, only for {', '.join(KINDS)}")
     words = _words(name)
+    if words["Name"] in _used(_filled(kind, _words("own"))):
+        raise InputError(
+            f"{name!r} cannot be a plugin's name: its class would be called {words['Name']}, and "
+            "that is something else in its code",
+            param="name",
+        )
+    return _filled(kind, words)
+
+
+def _filled(kind: str, words: Mapping[str, str]) -> dict[str, str]:
     root = files(__package__).joinpath("plugin")
     found = {}
     for part in ("shared", kind):
@@ -58,17 +71,27 @@ def rendered(kind: str, name: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def _used(texts: Mapping[str, str]) -> set[str]:
+    """The names in the code of these files, which a class may not take away."""
+    code = [ast.parse(text) for path, text in texts.items() if path.endswith(".py")]
+    nodes = [node for one in code for node in ast.walk(one)]
+    read = {node.id for node in nodes if isinstance(node, ast.Name)}
+    imported = {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+    return read | imported | {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+
+
 def _words(name: str) -> dict[str, str]:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or keyword.iskeyword(name):
+    title = "".join(part.capitalize() for part in name.split("_"))
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or keyword.iskeyword(title):
         raise InputError(
-            f"{name!r} cannot be a plugin's name: it has to begin with a small letter, and to "
-            "have nothing but small letters, digits and _ in it",
+            f"{name!r} cannot be a plugin's name: it has to be up to 40 small letters, digits and "
+            "single _, beginning with a letter, not ending with _, and no word of Python's",
             param="name",
         )
     major, minor = CONTRACT
     return {
         "name": name,
-        "Name": "".join(part.capitalize() for part in name.split("_")),
+        "Name": title,
         "NAME": name.upper(),
         "package": f"batchyard_{name}",
         "distribution": f"batchyard-{name.replace('_', '-')}",

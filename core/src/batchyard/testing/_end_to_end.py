@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ import pytest
 from batchyard.client import Client
 from batchyard.emulators import Trial
 from batchyard.errors import BatchyardError, WaitTimeoutError
+from batchyard.lines import NO_RESULT
 from batchyard.models import Batch, BatchEvent, Usage
 from batchyard.testing._emulated import Emulated, emulator_class, new_ledger
 from batchyard.testing._journeys import (
@@ -25,9 +27,13 @@ from batchyard.testing._journeys import (
     joined,
     outcomes_of,
 )
+from batchyard.testing._plugin_tests import check_overrides
 from batchyard.testing._served import GatewayServer
 
 __all__ = ["EndToEndSuite"]
+
+STARTED = 120.0
+"""Seconds of the clock after which a batch is under way."""
 
 PATIENCE = 10.0
 """Real seconds that a listener, in its own thread, may take to hear of an end."""
@@ -102,17 +108,11 @@ class EndToEndSuite:
             check(sorted(listed) == sorted(made), f"{made} were made, and {listed} listed")
 
     def test_a_batch_that_expires_accounts_for_every_line(self) -> None:
-        if self.trial.expiry is None:
-            pytest.skip("`trial` of the emulator says nothing of expiry")
-        ids = ("a", "b", "c", "d")
-        with self.emulated(**self.trial.expiry) as place:
-            client = place.client()
-            made = self._created(client, input_lines(self.trial, ids))
-            place.clock.advance(self.trial.window)
-            batch = client.batches.wait(made)
-            results, completeness = joined(client, batch)
-        check(batch.status == "expired", f"the batch ended {batch.status}")
-        self._check_cut_short(ids, results, completeness, "expired")
+        self._check_expiry(ledger=False)
+
+    def test_a_ledger_accounts_for_every_line_of_a_batch_that_expires(self, tmp_path: Path) -> None:
+        receipt = self._check_expiry(ledger=new_ledger(tmp_path))
+        check(receipt.proof.complete, f"the receipt does not prove every line: {receipt.proof}")
 
     def test_a_cancelled_batch_accounts_for_every_line(self, place: Emulated) -> None:
         client = self._supporting(place, "cancel_batch")
@@ -131,7 +131,10 @@ class EndToEndSuite:
         try:
             client.batches.cancel(batch)
         except BatchyardError as error:
-            check((error.status or 400) < 500, f"a late cancel is no failure: {error!r}")
+            # what the service answered, or what our own error is worth: a plugin's crash is one
+            check(
+                (error.status or error.status_hint) < 500, f"a late cancel is no failure: {error!r}"
+            )
         after = client.batches.retrieve(batch.id)
         check(after.status == "completed", f"a late cancel made it {after.status}")
         check_results(*joined(client, after), outcomes_of(IDS))
@@ -164,15 +167,18 @@ class EndToEndSuite:
         ledger = new_ledger(tmp_path)
         first = self._supporting(place, "find_batch", ledger=ledger)
         fault = place.faults.add(f"{self.trial.create} {action}")
+        # it does not live to hear what became of it
+        place.faults.add("* ** reset times=always", after=fault)
         batch = self._created(first, input_lines(self.trial))
         for _ in range(20):
             if fault.fired:
                 break
             try:
-                first.batches.wait(batch, timeout=0.1)
+                first.batches.wait(batch, wait_timeout=0.1)
             except WaitTimeoutError:
                 continue
         first.close()
+        place.faults.clear()
         client = place.client(ledger=ledger)
         ended = client.batches.wait(batch.id)
         self._check_made_once(place, fault, done=action == "lost")
@@ -226,6 +232,9 @@ class EndToEndSuite:
         found = {one["custom_id"]: _outcome(one) for one in lines}
         check(found == outcomes_of(IDS), f"the gateway's files have {found}")
 
+    def test_no_test_is_overridden_but_as_an_expected_failure(self) -> None:
+        check_overrides(type(self), EndToEndSuite)
+
     def _created(self, client: Client, lines: bytes, **options: Any) -> Batch:
         file = client.files.create(lines)
         return client.batches.create(file, self.trial.endpoint, **options)
@@ -238,6 +247,25 @@ class EndToEndSuite:
         if not client.account.supports(hook):
             pytest.skip(f"{self.provider} does not support {hook}")
         return client
+
+    def _check_expiry(self, ledger: Any) -> Any:
+        """Have a batch expire, and return its receipt, where there is a ledger."""
+        if self.trial.expiry is None:
+            pytest.skip("`trial` of the emulator says nothing of expiry")
+        ids = ("a", "b", "c", "d")
+        with self.emulated(**self.trial.expiry) as place:
+            client = place.client(ledger=ledger)
+            made = self._created(client, input_lines(self.trial, ids))
+            with suppress(WaitTimeoutError):
+                # a ledger's batch is created while somebody waits for it
+                client.batches.wait(made, wait_timeout=STARTED)
+            place.clock.advance(self.trial.window)
+            batch = client.batches.wait(made)
+            results, completeness = joined(client, batch)
+            receipt = client.batches.cost(batch) if ledger else None
+        check(batch.status == "expired", f"the batch ended {batch.status}")
+        self._check_cut_short(ids, results, completeness, "expired")
+        return receipt
 
     def _check_made_once(self, place: Emulated, fault: Any, *, done: bool = True) -> None:
         check(fault.fired == 1, f"no request was {self.trial.create}: what is it?")
@@ -277,4 +305,7 @@ def _values(content: bytes) -> list[Any]:
 
 def _outcome(line: Any) -> str:
     response = line.get("response") or {}
+    if (line.get("error") or {}).get("code") == NO_RESULT.code:
+        # a ledger has a line of its own for what nobody answered
+        return "missing"
     return "ok" if response.get("status_code") == 200 and not line.get("error") else "error"

@@ -157,7 +157,7 @@ def _tracked(trying: _Trying, client: Client, trial: Trial, wanted: Live) -> Non
     def ended() -> Any:
         file = client.files.create(input_lines(trial, IDS))
         batch = client.batches.create(file, trial.endpoint)
-        done = client.batches.wait(batch, timeout=wanted.timeout)
+        done = client.batches.wait(batch, wait_timeout=wanted.timeout)
         check(done.status == "completed", f"the batch ended {done.status}")
         return done
 

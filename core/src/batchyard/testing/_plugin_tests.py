@@ -94,5 +94,8 @@ def check_overrides(own: type, suite: type) -> None:
 
 
 def _expected_to_fail(test: Any) -> bool:
-    marks = getattr(test, "pytestmark", [])
+    marks = list(getattr(test, "pytestmark", []))
+    for one in [mark for mark in marks if mark.name == "parametrize"]:
+        # some of what it is tried with is expected to fail, and the rest is not
+        marks += [mark for values in one.args[1] for mark in getattr(values, "marks", ())]
     return any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks)

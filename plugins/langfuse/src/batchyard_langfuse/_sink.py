@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import BatchEvent, Event, LineRecord
@@ -21,6 +21,7 @@ class LangfuseSink:
     Without Langfuse's SDK, which waits for three seconds and then forgets.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     Settings = LangfuseSettings
 
     def __init__(self, settings: LangfuseSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, Secret
 
@@ -45,6 +45,7 @@ class LiteLLM:
     called in a thread of its own.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     Settings = LiteLLMSettings
 
     def __init__(self, settings: LiteLLMSettings) -> None:

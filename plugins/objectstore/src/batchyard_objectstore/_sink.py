@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import BatchEvent, Event, LineRecord
@@ -26,6 +26,7 @@ class ObjectStoreSink:
     things happened, in UTC, however late they are delivered.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     Settings = ObjectStoreSettings
 
     def __init__(self, settings: ObjectStoreSettings) -> None:

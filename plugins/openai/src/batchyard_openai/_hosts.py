@@ -30,6 +30,9 @@ class Host(BaseModel):
     base_url: str = Field(description="up to and with the version")
     key: str | None = Field(default=None, description="the variable that has the API key")
     url: str | None = Field(default=None, description="the variable that has another base URL")
+    url_path: str = Field(
+        default="", description="what the URL in that variable may lack at its end, such as /v1"
+    )
     endpoints: tuple[str, ...] | None = Field(
         default=None, description="what can be batched; any, where nobody says"
     )
@@ -81,6 +84,11 @@ class Host(BaseModel):
             raise ValueError("a base URL begins with https://")
         return url.rstrip("/")
 
+    def rooted(self, url: str) -> str:
+        """The base URL of *url*, the value of the variable, as the service's own SDK reads it."""
+        url = url.rstrip("/")
+        return url if url.endswith(self.url_path) else url + self.url_path
+
 
 ITSELF = Host(
     title="OpenAI",
@@ -131,7 +139,8 @@ def named(name: str) -> Host:
         )
     if found.protocol is not None:
         raise ValueError(
-            f"{found.title} has a protocol of its own: {found.protocol}. It needs a package of "
-            f"its own; known here are {usable}"
+            f"{found.title} has a protocol of its own: {found.protocol}. No settings can say that; "
+            f"it needs a provider (batchyard plugins new {name} --kind provider). Known here are "
+            f"{usable}"
         )
     return found

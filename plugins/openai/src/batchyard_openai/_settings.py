@@ -138,6 +138,8 @@ class Settings(BaseModel):
         }
         if "api_key" not in found:
             return None
+        if "base_url" in found:
+            found["base_url"] = at.rooted(found["base_url"])
         if at.prices == OPENAI:
             own = OWN_VARIABLES.items()
             found |= {name: environ[one] for name, one in own if environ.get(one)}

@@ -142,9 +142,10 @@ class _HostEmulator(OpenAIWireEmulator):
 
     def environment(self, url: str) -> dict[str, str]:
         """Variables that point the `openai` account, and the service's own SDK, at `url`."""
-        host, base = named(self.name), self._dialect.bases[0]
+        host = named(self.name)
         key = self.keys[0] if self.keys else "key-emulator-0000000000000000"
-        variables = {host.key: key, host.url: f"{url}{base}"}
+        base = f"{url}{self._dialect.bases[0]}".removesuffix(host.url_path)
+        variables = {host.key: key, host.url: base}
         known = {name: value for name, value in variables.items() if name is not None}
         return {HOST_VARIABLE: self.name, **known}
 

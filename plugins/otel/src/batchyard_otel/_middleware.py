@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import Call, Ref
@@ -41,6 +41,8 @@ class OtelMiddleware:
     Where the application has none, one is made if ``OTEL_EXPORTER_OTLP_ENDPOINT``
     or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set; otherwise nothing is traced.
     """
+
+    contract: ClassVar[str] = ">=1.0,<2"
 
     def __init__(self, tracer: Callable[[], Tracer | None] = _wanted) -> None:
         self._tracer = tracer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import Event
@@ -22,6 +22,7 @@ class OtelSink:
     Spans and logs of an event that comes again have the ids that they had.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     Settings = OtelSettings
 
     def __init__(self, settings: OtelSettings) -> None:

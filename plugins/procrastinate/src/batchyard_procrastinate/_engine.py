@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import ClassVar
 
 import psycopg
 from procrastinate import App, PsycopgConnector
@@ -40,6 +41,8 @@ class Procrastinate:
     a time; two may, since that is for the ledger's lease to prevent.  Jobs are
     deleted when they have ended: the ledger keeps the record.
     """
+
+    contract: ClassVar[str] = ">=1.0,<2"
 
     def __init__(self, context: EngineContext, patience: Patience | None = None) -> None:
         self._context = context

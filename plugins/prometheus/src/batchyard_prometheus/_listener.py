@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import RequestEvent
@@ -30,6 +30,7 @@ class PrometheusListener:
     Addresses and ids are no labels: they have too many values.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     needs_totals = False
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

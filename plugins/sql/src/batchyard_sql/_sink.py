@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from batchyard.hookspecs import hookimpl
 from batchyard.models import BatchEvent, Event
@@ -34,6 +34,7 @@ class SqlSink:
     comes twice changes nothing, and sums over ``cost`` are right at any time.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     Settings = SqlSettings
 
     def __init__(self, settings: SqlSettings) -> None:

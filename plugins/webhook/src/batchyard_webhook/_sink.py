@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import httpcore
 import httpx
@@ -85,6 +85,7 @@ class Webhook:
     are failures: an endpoint is where it is configured to be.
     """
 
+    contract: ClassVar[str] = ">=1.0,<2"
     Settings = WebhookSettings
 
     def __init__(self, settings: WebhookSettings) -> None:
