@@ -13,6 +13,9 @@ from batchyard.drivers import AsyncDriver
 from batchyard.effects import Plan
 from batchyard.emulators import Fault, Replace
 from batchyard.ledger import Ledger
+from batchyard.models import FileUpload
+from batchyard.steps import BytesSource
+from tests.client.requests import chat_lines
 from tests.ledger.life.place import (
     SQLITE,
     Place,
@@ -81,6 +84,29 @@ async def test_one_file_and_one_batch_are_made_whatever_becomes_of_the_replies(
         assert (receipt.usage.input_tokens, receipt.usage.output_tokens) == books(emulator)
         assert len(await jobs_of(ledger, batch.id)) == 1
         assert (await types_told(ledger, batch.id)).count("acreate_batch") == 1
+
+
+@SQLITE
+async def test_a_file_is_looked_for_among_those_that_came_after_its_upload(place: Place) -> None:
+    emulator = place.emulate()
+    async with place.open() as ledger:
+        waiting = await created(ledger)
+        place.clock.advance(3600)
+        served = ledger.parts.accounts.get("openai")
+        upload = FileUpload(BytesSource(chat_lines(1)), "in.jsonl")
+        for _ in range(120):
+            await served.run(served.account.upload_file(served.call("another"), upload))
+        place.clock.advance(3600)
+        emulator.faults.add("POST /v1/files 503 times=4")
+        await ledger.tracker.step()
+        assert (await job_of(ledger, waiting.id)).state == "uploading"
+        place.clock.advance(3600)
+        await settled(ledger, waiting.id)
+        assert len(emulator.requests.matching("POST", "/v1/files")) == 120 + 5
+        # a page has a hundred: no second one was read
+        looks = emulator.requests.matching("GET", "/v1/files")
+        assert looks
+        assert not [one for one in looks if "after=" in one.query]
 
 
 async def test_a_lost_create_is_not_sent_again_while_nobody_can_look_for_it(place: Place) -> None:

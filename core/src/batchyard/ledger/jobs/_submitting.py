@@ -124,10 +124,14 @@ async def _upload(parts: Parts, served: Served, job: JobRecord) -> JobRecord | N
         await _ended_unsent(parts, job, "completed", None)
         return None
     try:
-        stored = None
-        if job.state == "uploading" and account.supports("find_file"):
-            stored = await served.run(account.find_file(call, job.marker, job.created_at))
-        begun = await _begin(parts, job, "uploading", sent_at=parts.now())
+        stored, sent_at = None, parts.now()
+        if job.state == "uploading":
+            # since the first send, before which there was nothing: a provider may have taken
+            # thousands of files since the job was created
+            sent_at = job.sent_at or job.created_at
+            if account.supports("find_file"):
+                stored = await served.run(account.find_file(call, job.marker, sent_at))
+        begun = await _begin(parts, job, "uploading", sent_at=sent_at)
         if begun is None:
             return None
         _, job = begun
