@@ -39,6 +39,15 @@ def test_the_envelope_fills_the_error() -> None:
     assert (error.status, error.request_id) == (404, "req_1")
 
 
+def test_half_a_surrogate_pair_reaches_no_log_and_no_terminal() -> None:
+    half = "\ud83d"
+    error = refused(400, {"error": {"message": f"no {half}é", "code": half, "param": half}})
+    for text in (str(error), error.message, error.code, error.param):
+        assert text
+        text.encode()
+    assert error.message == "no ?é"
+
+
 @pytest.mark.parametrize(
     "body",
     [

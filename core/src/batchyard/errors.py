@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 __all__ = [
     "APIConnectionError",
@@ -96,6 +96,14 @@ class Details(TypedDict, total=False):
     retryable: bool | None
 
 
+T = TypeVar("T", str, str | None)
+
+
+def _whole(text: T) -> T:
+    """Without half a surrogate pair, which a reply's JSON can hold, and no log or terminal takes."""
+    return text.encode(errors="replace").decode() if text and not text.isascii() else text
+
+
 class BatchyardError(Exception):
     """The root.  ``str()`` is a sentence for people; the attributes are for programs.
 
@@ -112,15 +120,15 @@ class BatchyardError(Exception):
     default_retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Unpack[Details]) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _whole(message)
+        super().__init__(self.message)
         self.provider = details.get("provider")
         self.account = details.get("account")
         self.status = details.get("status")
-        self.request_id = details.get("request_id")
-        self.code = details.get("code")
-        self.param = details.get("param")
-        self.type = details.get("type") or self.default_type
+        self.request_id = _whole(details.get("request_id"))
+        self.code = _whole(details.get("code"))
+        self.param = _whole(details.get("param"))
+        self.type = _whole(details.get("type")) or self.default_type
         self.retry_after = details.get("retry_after")
         retryable = details.get("retryable")
         self.retryable = self.default_retryable if retryable is None else retryable
