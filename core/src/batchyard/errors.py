@@ -100,7 +100,7 @@ T = TypeVar("T", str, str | None)
 
 
 def _whole(text: T) -> T:
-    """Without half a surrogate pair, which a reply's JSON can hold, and no log or terminal takes."""
+    """Without half a surrogate pair, which a reply may hold, and no log or terminal takes."""
     return text.encode(errors="replace").decode() if text and not text.isascii() else text
 
 
