@@ -26,11 +26,12 @@ ready:
 demo: ready
 	@$(BIN)/python -m scripts.demo $(PROVIDER) $(if $(LIVE),--live)
 
+# one process more than most machines that check have cores: some tests wait, for processes or for the disk
 test: ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow' --durations 10
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow' --durations 10
 
 test-all: ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
 
 check: ready
 	$(BIN)/ruff check

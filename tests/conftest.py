@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from shutil import disk_usage
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,13 @@ sys.dont_write_bytecode = False
 
 # a suite in the background is started with Ctrl-C ignored, and so would be what it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# thousands of commits would wait for a disk; what the tests kill is processes, and no machine
+_MEMORY = Path("/dev/shm")  # noqa: S108 - whose folders are made by pytest and tempfile
+_ENOUGH = 8 * 1024**3
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and disk_usage(_MEMORY).free > _ENOUGH:
+    # for processes, and for what has asked already
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 # the accounts of whoever runs the suite are none of its business
 os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-such-folder")

@@ -55,7 +55,14 @@ def test_a_batch_is_served_to_its_end_and_a_signal_stops_it(
     assert "Traceback" not in gateway.log
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.com"])  # noqa: S104 - to be refused
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0.0.0.0",  # noqa: S104 - to be refused
+        pytest.param("::", marks=pytest.mark.slow),
+        pytest.param("example.com", marks=pytest.mark.slow),
+    ],
+)
 def test_it_does_not_listen_to_others_without_a_key(folder: Path, host: str) -> None:
     made = Serving(folder, {}, *serve("--host", host))
     assert made.ended() == 1

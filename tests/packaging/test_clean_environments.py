@@ -15,6 +15,7 @@ REQUEST = (
 SETTINGS = {
     "anthropic": "api_key='sk-ant-0123456789'",
     "azure": "api_key='k-0123456789', base_url='https://r.openai.azure.com'",
+    "gemini": "api_key='AIza0123456789'",
     "openai": "api_key='sk-0123456789'",
     "vertex": "project='p', location='us-central1', bucket='my-bucket'",
 }
@@ -81,7 +82,14 @@ def test_a_provider_imports_without_the_extras(with_openai: Environment) -> None
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("provider", SETTINGS)
+# one of them stands for the others: what each of them needs is the same two lines
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param(one, marks=() if one == "openai" else pytest.mark.slow, id=one)
+        for one in SETTINGS
+    ],
+)
 def test_a_provider_works_alone_with_core(
     provider: str, core_alone: Environment, wheels: dict[str, Path]
 ) -> None:

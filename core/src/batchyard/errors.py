@@ -42,7 +42,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
+
+from batchyard._texts import whole
 
 __all__ = [
     "APIConnectionError",
@@ -96,22 +98,13 @@ class Details(TypedDict, total=False):
     retryable: bool | None
 
 
-T = TypeVar("T", str, str | None)
-
-
-def _whole(text: T) -> T:
-    """Without half a surrogate pair, which a reply may hold, and no log or terminal takes."""
-    return text.encode(errors="replace").decode() if text and not text.isascii() else text
-
-
 class BatchyardError(Exception):
     """The root.  ``str()`` is a sentence for people; the attributes are for programs.
 
-    ``provider`` and ``account`` say who was asked, ``status`` is the HTTP status
-    of the provider's reply (``None`` where none arrived), ``request_id`` the
-    provider's name for the exchange, ``code``, ``param`` and ``type`` OpenAI's
-    error fields, ``retry_after`` the seconds the provider asked to wait, and
-    ``retryable`` whether the same call may succeed later.
+    ``provider`` and ``account`` say who was asked, ``status`` is the HTTP status of the provider's
+    reply (``None`` where none arrived), ``request_id`` the provider's name for the exchange,
+    ``code``, ``param`` and ``type`` OpenAI's error fields, ``retry_after`` the seconds the provider
+    asked to wait, and ``retryable`` whether the same call may succeed later.
     """
 
     status_hint: ClassVar[int] = 500
@@ -120,15 +113,15 @@ class BatchyardError(Exception):
     default_retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Unpack[Details]) -> None:
-        self.message = _whole(message)
+        self.message = whole(message)
         super().__init__(self.message)
         self.provider = details.get("provider")
         self.account = details.get("account")
         self.status = details.get("status")
-        self.request_id = _whole(details.get("request_id"))
-        self.code = _whole(details.get("code"))
-        self.param = _whole(details.get("param"))
-        self.type = _whole(details.get("type")) or self.default_type
+        self.request_id = whole(details.get("request_id"))
+        self.code = whole(details.get("code"))
+        self.param = whole(details.get("param"))
+        self.type = whole(details.get("type")) or self.default_type
         self.retry_after = details.get("retry_after")
         retryable = details.get("retryable")
         self.retryable = self.default_retryable if retryable is None else retryable

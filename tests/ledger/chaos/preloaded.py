@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from batchyard.prices import priced_models
+
 for name in (
     "alembic",
     "sqlalchemy.dialects.postgresql.asyncpg",
@@ -16,3 +18,6 @@ for name in (
     "tests.ledger.chaos.worker",
 ):
     import_module(name)
+
+# each would read the file of prices again, and most of them live for seconds
+priced_models("openai")
