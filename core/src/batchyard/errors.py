@@ -40,11 +40,9 @@ The names below :class:`APIStatusError` are those of the official ``openai`` pac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, TypedDict, Unpack
-
-from batchyard._texts import whole
+from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 __all__ = [
     "APIConnectionError",
@@ -98,6 +96,14 @@ class Details(TypedDict, total=False):
     retryable: bool | None
 
 
+T = TypeVar("T", str, str | None)
+
+
+def _whole(text: T) -> T:
+    """Without halves of surrogate pairs, which JSON can hold, and no log, terminal or UTF-8."""
+    return text.encode(errors="replace").decode() if text and not text.isascii() else text
+
+
 class BatchyardError(Exception):
     """The root.  ``str()`` is a sentence for people; the attributes are for programs.
 
@@ -113,15 +119,15 @@ class BatchyardError(Exception):
     default_retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Unpack[Details]) -> None:
-        self.message = whole(message)
+        self.message = _whole(message)
         super().__init__(self.message)
         self.provider = details.get("provider")
         self.account = details.get("account")
         self.status = details.get("status")
-        self.request_id = whole(details.get("request_id"))
-        self.code = whole(details.get("code"))
-        self.param = whole(details.get("param"))
-        self.type = whole(details.get("type")) or self.default_type
+        self.request_id = _whole(details.get("request_id"))
+        self.code = _whole(details.get("code"))
+        self.param = _whole(details.get("param"))
+        self.type = _whole(details.get("type")) or self.default_type
         self.retry_after = details.get("retry_after")
         retryable = details.get("retryable")
         self.retryable = self.default_retryable if retryable is None else retryable
@@ -228,13 +234,7 @@ class InvalidLinesError(InputError):
         """OpenAI's envelope, with the lines in the shape of a batch's ``errors``."""
         envelope = super().body
         envelope["error"]["data"] = [
-            {
-                "code": problem.code,
-                "message": problem.message,
-                "param": problem.param,
-                "line": problem.line or None,
-            }
-            for problem in self.problems
+            {**asdict(problem), "line": problem.line or None} for problem in self.problems
         ]
         return envelope
 

@@ -7,8 +7,6 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Dialect, Double, Integer, MetaData, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from batchyard._texts import whole
-
 __all__ = [
     "Document",
     "Number",
@@ -53,7 +51,10 @@ class Text(TypeDecorator[str]):
         return str
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
-        return whole(value).replace("\x00", "") if value else value
+        if not value:
+            return value
+        whole = value if value.isascii() else value.encode(errors="replace").decode()
+        return whole.replace("\x00", "")
 
 
 def text(name: str, *, null: bool = True, key: bool = False) -> Column[str]:
