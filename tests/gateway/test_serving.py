@@ -199,6 +199,19 @@ def test_two_processes_serve_one_ledger(folder: Path, environ: dict[str, str]) -
 
 
 @pytest.mark.slow
+def test_processes_end_with_the_one_that_has_begun_them(
+    folder: Path, environ: dict[str, str]
+) -> None:
+    with serving(folder, environ, "--workers", "2") as gateway:
+        gateway.completed(gateway.batch())
+        children = children_of(gateway.process.pid)
+        assert len(children) == 2
+        os.kill(gateway.process.pid, signal.SIGKILL)
+        assert gateway.ended() == -signal.SIGKILL
+        wait_until(lambda: not any(Path(f"/proc/{one}/stat").exists() for one in children), 60)
+
+
+@pytest.mark.slow
 def test_two_processes_serve_one_ledger_in_postgres(
     postgres_url: str, folder: Path, environ: dict[str, str]
 ) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -14,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 from batchyard.errors import ConfigError
 from batchyard.gateway._protocol import Options
 
-__all__ = ["run", "run_many"]
+__all__ = ["end_with_parent", "run", "run_many"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,6 +43,21 @@ def run_many(options: Options, listener: socket.socket) -> None:
     servers.run()
     if any(one.exitcode == STARTUP_FAILURE for one in servers.processes):
         raise ConfigError(FAILED)
+
+
+def end_with_parent() -> None:
+    """Stop in good order when the process is gone that has begun this one.
+
+    One that was killed says nothing to its children, and they would go on answering.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_stop_after, args=(parent,), daemon=True).start()
+
+
+def _stop_after(parent: Any) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Server(uvicorn.Server):

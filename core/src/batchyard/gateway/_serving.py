@@ -27,11 +27,11 @@ from batchyard.gateway._application import application
 from batchyard.gateway._edge import RequestIds
 from batchyard.gateway._home import is_loopback
 from batchyard.gateway._protocol import Options, Protocol
-from batchyard.gateway._servers import run, run_many
+from batchyard.gateway._servers import end_with_parent, run, run_many
 from batchyard.ledger import Ledger, Setup
 from batchyard.registry import Registry
 
-__all__ = ["check_exposure", "from_environment", "options", "serve"]
+__all__ = ["check_exposure", "from_environment", "one_of_many", "options", "serve"]
 
 LOGS: dict[str, Any] = {
     "version": 1,
@@ -76,7 +76,7 @@ def serve(
             # who connects before they answer waits
             announce(url)
             os.environ |= _told(settings, ledger, config)
-            run_many(options("batchyard.gateway:from_environment", settings), listener)
+            run_many(options(f"{__name__}:one_of_many", settings), listener)
     finally:
         listener.close()
 
@@ -177,3 +177,9 @@ def from_environment() -> ASGIApp:
     settings = resolve_gateway(registry, config)
     check_exposure(settings)
     return application(_maker(configured_ledger(registry, config), config, registry), settings)
+
+
+def one_of_many() -> ASGIApp:
+    """The same, in a process that ends when the one is gone that has begun it."""
+    end_with_parent()
+    return from_environment()
