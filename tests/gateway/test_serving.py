@@ -7,7 +7,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -208,7 +208,12 @@ def test_processes_end_with_the_one_that_has_begun_them(
         assert len(children) == 2
         os.kill(gateway.process.pid, signal.SIGKILL)
         assert gateway.ended() == -signal.SIGKILL
-        wait_until(lambda: not any(Path(f"/proc/{one}/stat").exists() for one in children), 60)
+        try:
+            wait_until(lambda: not any(Path(f"/proc/{one}/stat").exists() for one in children), 30)
+        finally:
+            for one in children:
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
 
 
 @pytest.mark.slow
