@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from batchyard.emulators._clock import Clock
-from batchyard.emulators.openai_wire._batches import BatchOrder
+from batchyard.emulators.openai_wire._batches import BatchOrder, BatchRecord
 from batchyard.emulators.openai_wire._board import Board
 from batchyard.emulators.openai_wire._dialect import Dialect
 from batchyard.emulators.openai_wire._errors import (
@@ -105,9 +106,12 @@ class BatchRoutes:
         page, has_more = Window(limit, after).select(found)
         if not self._dialect.is_paged("batches"):
             page, has_more = list(reversed(found)), False
-        documents = [await asyncio.to_thread(self._board.show, batch, now) for batch in page]
+        documents = await asyncio.to_thread(self._shown, page, now)
         shown = self._dialect.page_document(page_document(documents, has_more=has_more))
         return self._replies.json(request, shown)
+
+    def _shown(self, page: Sequence[BatchRecord], now: float) -> list[dict[str, Any]]:
+        return [self._board.show(batch, now) for batch in page]
 
     async def _retrieve(self, request: Request) -> Response:
         batch = self._board.read(request.path_params["batch_id"])

@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
@@ -55,7 +56,11 @@ class Board:
         self._options = options
         self._sequence = count()
         self._batches: dict[str, BatchRecord] = {}
-        self._unvalidated: dict[str, tuple[float, BatchRecord]] = {}
+        self._unvalidated: dict[str, BatchRecord] = {}
+        self._due: list[tuple[float, int, BatchRecord]] = []
+        """A heap: when each is to be validated."""
+        self._queueing = threading.Lock()
+        self._running: dict[str, BatchRecord] = {}
         self._validating = threading.Lock()
 
     def create(self, order: BatchOrder, now: float) -> BatchRecord:
@@ -75,7 +80,9 @@ class Board:
         if window is not None:
             delay = min(delay, window * _VALIDATING_SHARE)
         self._batches[batch.id] = batch
-        self._unvalidated[batch.id] = (now + delay, batch)
+        self._unvalidated[batch.id] = batch
+        with self._queueing:
+            heappush(self._due, (now + delay, batch.sequence, batch))
         return batch
 
     def refuse_if_full(self, order: BatchOrder, now: float) -> None:
@@ -122,7 +129,8 @@ class Board:
         return list(self._batches.values())
 
     def advance_all(self, now: float) -> None:
-        for batch in self.all():
+        self._validate_due(now)
+        for batch in list(self._running.values()):
             self.advance(batch, now)
 
     def advance(self, batch: BatchRecord, now: float) -> None:
@@ -179,11 +187,19 @@ class Board:
     def _validate_due(self, now: float) -> None:
         """Validate in order of time: whether a batch fits in the queue depends on the others."""
         with self._validating:
-            waiting = sorted(self._unvalidated.values(), key=lambda entry: entry[0])
-            for at, batch in waiting:
-                if at <= now and self._unvalidated.pop(batch.id, None) is not None:
+            while (due := self._next_due(now)) is not None:
+                at, batch = due
+                # one that was cancelled meanwhile is not
+                if self._unvalidated.pop(batch.id, None) is not None:
                     with batch.lock:
                         self._validate(batch, at)
+
+    def _next_due(self, now: float) -> tuple[float, BatchRecord] | None:
+        with self._queueing:
+            if not self._due or self._due[0][0] > now:
+                return None
+            at, _, batch = heappop(self._due)
+        return at, batch
 
     def _validate(self, batch: BatchRecord, at: float) -> None:
         try:
@@ -214,6 +230,7 @@ class Board:
         )
         batch.run = Execution(work, Files(store.writer(), store.writer()))
         self._schedule(batch, result, at)
+        self._running[batch.id] = batch
 
     def _input(self, file_id: str, at: float) -> Blob:
         """The input under a second name: the file may be deleted while its batch runs."""
@@ -272,6 +289,7 @@ class Board:
             batch.error_file_id = self._shelf.add(new, at).id
         self._shelf.store.delete(run.input)
         batch.is_closed = True
+        self._running.pop(batch.id, None)
 
     def _rng(self, batch: BatchRecord) -> random.Random:
         seed = f"{self._options.seed}:{batch.sequence}:timing"

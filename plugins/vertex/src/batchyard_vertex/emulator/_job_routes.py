@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
@@ -77,13 +78,17 @@ class JobRoutes:
         query = request.query_params
         wanted = job_filter(query.get("filter", ""))
         place = request.path_params["project"], request.path_params["location"]
-        jobs = await asyncio.to_thread(self._jobs.all, *place, self._clock.now())
-        found = [one for one in jobs if wanted(one)]
         start, size = _page(query.get("pageToken"), query.get("pageSize"))
+
+        def read() -> list[dict[str, Any]]:
+            found = filter(wanted, self._jobs.shown(*place, self._clock.now()))
+            return list(islice(found, start, start + size + 1))
+
+        found = await asyncio.to_thread(read)
         document: dict[str, Any] = {}
-        if found[start:]:
-            document["batchPredictionJobs"] = found[start : start + size]
-        if len(found) > start + size:
+        if found:
+            document["batchPredictionJobs"] = found[:size]
+        if len(found) > size:
             document["nextPageToken"] = str(start + size)
         return JSONResponse(document)
 

@@ -6,6 +6,8 @@ import math
 import random
 import re
 import threading
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
 from batchyard.emulators import Quirks, Timeline
@@ -69,20 +71,22 @@ class Jobs:
         self.advance(job, now)
         return job
 
-    def all(self, project: str, location: str, now: float) -> list[dict[str, Any]]:
-        """What is shown of them, newest first."""
-        found = [
+    def shown(self, project: str, location: str, now: float) -> Iterator[dict[str, Any]]:
+        """What is shown of them, newest first.  Each is made when it is asked for."""
+        there = (
             one
             for one in reversed(list(self._jobs.values()))
             if one.location == location and project in {one.project, PROJECT_NUMBER}
-        ]
-        for one in found:
-            self.advance(one, now)
-        shown = [one.document(now, self._quirks) for one in found]
+        )
+        ours = (self._shown(one, now) for one in there)
         if "foreign-jobs" not in self._quirks:
-            return shown
+            return ours
         others = [foreign_job(location, place, now) for place in range(3)]
-        return [others[0], *shown[:1], *others[1:], *shown[1:]]
+        return chain(others[:1], islice(ours, 1), others[1:], ours)
+
+    def _shown(self, job: Job, now: float) -> dict[str, Any]:
+        self.advance(job, now)
+        return job.document(now, self._quirks)
 
     def cancel(self, job: Job, now: float) -> None:
         with self._lock:

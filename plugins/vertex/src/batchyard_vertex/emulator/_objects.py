@@ -192,13 +192,14 @@ class Objects:
         # jobs put objects from threads of their own meanwhile
         there = self._objects(bucket).copy()
         pattern = glob_pattern(glob) if glob else None
-        return [
+        found = [
             one
-            for name, one in sorted(there.items(), key=lambda item: item[0].encode())
+            for name, one in there.items()
             if name.startswith(prefix)
             and one.visible_at <= now
             and (pattern is None or pattern.fullmatch(name))
         ]
+        return sorted(found, key=lambda one: one.name.encode())
 
     def _objects(self, bucket: str) -> dict[str, Stored]:
         if bucket not in self._buckets:
