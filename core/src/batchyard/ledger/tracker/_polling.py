@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 from sqlalchemy import select
 
@@ -19,7 +20,7 @@ from batchyard.ledger.accounts import Served
 from batchyard.ledger.database import release_lease, renew_lease, take_lease
 from batchyard.ledger.jobs import (
     cancel_job,
-    look_for_twin,
+    look_for_twins,
     lost,
     observe,
     put_off_looking,
@@ -91,13 +92,16 @@ async def _due(parts: Parts, account: str) -> list[JobRecord]:
 async def _sweep(parts: Parts, account: str, due: list[JobRecord]) -> None:
     served = parts.accounts.get(account)
     stopping = await _stopping(parts, due)
-    ordinary = [job for job in due if job.id not in stopping and job.twins_at is None]
-    special = [job for job in due if job.id in stopping or job.twins_at is not None]
-    alone = ordinary
-    if len(ordinary) >= LISTED and served.account.supports("list_batches"):
-        alone = await seen_in_lists(parts, served, ordinary)
-    await _side_by_side([_look(parts, served, job, stop=job.id in stopping) for job in special])
-    await _side_by_side([_look(parts, served, job, stop=False) for job in alone])
+    stopped = [job for job in due if job.id in stopping]
+    others = [job for job in due if job.id not in stopping]
+    alone = [job for job in others if job.twins_at is None]
+    twinned = [job for job in others if job.twins_at is not None]
+    if len(alone) >= LISTED and served.account.supports("list_batches"):
+        alone = await seen_in_lists(parts, served, alone)
+    # what costs money as long as it runs is first, and last what may take a walk of long lists
+    looks = [_look(parts, served, job, stop=True) for job in stopped]
+    looks += [_look(parts, served, job, stop=False) for job in [*alone, *twinned]]
+    await _side_by_side(looks)
 
 
 async def _stopping(parts: Parts, due: Sequence[JobRecord]) -> frozenset[str]:
@@ -119,12 +123,12 @@ async def _stopping(parts: Parts, due: Sequence[JobRecord]) -> frozenset[str]:
     )
 
 
-async def _side_by_side(looks: list[object]) -> None:
+async def _side_by_side(looks: Sequence[Coroutine[Any, Any, None]]) -> None:
     limit = asyncio.Semaphore(AT_ONCE)
 
-    async def bounded(look: object) -> None:
+    async def bounded(look: Coroutine[Any, Any, None]) -> None:
         async with limit:
-            await look  # type: ignore[misc]
+            await look
 
     await asyncio.gather(*(bounded(one) for one in looks))
 
@@ -150,7 +154,7 @@ async def _retrieve(parts: Parts, served: Served, job: JobRecord) -> None:
         )
         # an end is not written down before: nobody would look for a twin after it
         due = job.twins_at is not None and (seen.terminal or job.twins_at <= parts.now())
-        if due and await look_for_twin(parts, served, job):
+        if due and await look_for_twins(parts, served, job):
             return  # both are looked at next, each under its own id
     except NotFoundError as error:
         await lost(parts, job, error)
