@@ -168,8 +168,11 @@ def test_of_two_batches_with_one_marker_the_older_is_found(open_face: OpenFace) 
     face = patient(open_face)
     with Site(answering(listing(younger, older, stranger))) as site:
         found = face.run(find_batch(wire(site), CALL, "mark-1", None))
-    assert found is not None
-    assert found.id == "batch_2"
+        assert found is not None
+        assert found.id == "batch_2"
+        other = face.run(find_batch(wire(site), CALL, "mark-1", None, None, frozenset({"batch_2"})))
+        assert other is not None
+        assert other.id == "batch_3"
 
 
 def test_metadata_that_is_no_string_hides_nothing_and_is_not_sent(open_face: OpenFace) -> None:

@@ -13,10 +13,11 @@ from batchyard.drivers import AsyncDriver
 from batchyard.effects import Plan
 from batchyard.emulators import Fault, Replace
 from batchyard.ledger import Ledger
-from batchyard.models import FileUpload
+from batchyard.models import BatchRequest, FileUpload, Ref
 from batchyard.steps import BytesSource
 from tests.client.requests import chat_lines
 from tests.ledger.life.place import (
+    CHAT,
     SQLITE,
     Place,
     books,
@@ -186,6 +187,36 @@ async def test_of_two_batches_with_one_file_the_younger_is_cancelled_and_both_ar
         assert len(reasons) == 1
         assert older.id in reasons[0]
         assert younger.id in reasons[0]
+
+
+@SQLITE
+async def test_a_twin_is_found_where_the_first_create_is_carried_out_late(place: Place) -> None:
+    """What is found first is the second create's, and the first's must not run on unseen."""
+    emulator = place.emulate(time_scale=10)
+    emulator.faults.add("POST /v1/batches 500")
+    lost = emulator.faults.add("POST /v1/batches lost")
+    async with place.open(poll_first=60.0) as ledger:
+        batch = await created(ledger, 600)
+
+        async def sent_twice() -> bool:
+            return lost.fired == 1
+
+        await follow(ledger, sent_twice)
+        served = ledger.parts.accounts.get("openai")
+        job = await job_of(ledger, batch.id)
+        call = served.call(job.id, batch=batch.id, marker=job.marker)
+        order = BatchRequest(Ref(job.provider_file_id or ""), CHAT, own_input=True)
+        place.clock.advance(3)
+        late = await served.run(served.account.create_batch(call, order))
+        await follow(ledger)
+        found, _ = made_at(emulator)
+        first, second = await jobs_of(ledger, batch.id)
+        assert (first.provider_batch_id, second.provider_batch_id) == (found.id, late.id)
+        assert (first.twin_of, second.twin_of) == (None, first.id)
+        cancelled = emulator.requests.matching("POST", "/v1/batches/*/cancel")
+        assert {one.path.split("/")[3] for one in cancelled} == {late.id}
+        receipt = await ledger.receipt(batch.id)
+        assert (receipt.usage.input_tokens, receipt.usage.output_tokens) == books(emulator)
 
 
 @SQLITE

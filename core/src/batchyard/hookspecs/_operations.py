@@ -266,14 +266,22 @@ class ProviderSpec:
 
     @hookspec(firstresult=True)
     def find_batch(  # type: ignore[empty-body]
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str],
     ) -> Plan[Batch | None]:
         """What a create with *marker* left behind, if anything.
 
         ``input_file`` is given when it was uploaded for this one batch: then a
         batch of that file is it, marked or not, but for one that was
         ``refused_for_now``: nothing was made by that create.  ``since`` is as for
-        :meth:`find_file`.  Raises ``AmbiguousCreateError`` when it cannot tell.
+        :meth:`find_file`.  ``known`` are ids of batches that are not meant: one
+        who has a batch and asks for another that should not be there.  Of several
+        it is the one that was made first.  Raises ``AmbiguousCreateError`` when it
+        cannot tell.
 
         Example::
 
@@ -284,10 +292,11 @@ class ProviderSpec:
 
             class Example:
                 @hookimpl
-                async def find_batch(self, call, marker, input_file, since):
+                async def find_batch(self, call, marker, input_file, since, known):
                     url = f"https://jobs.example/?key={marker}"
                     found = await fetch(Page[Batch], Request("GET", url))
-                    return found.data[0] if found.data else None
+                    others = [one for one in found.data if one.id not in known]
+                    return others[-1] if others else None
         """
 
     @hookspec(firstresult=True)

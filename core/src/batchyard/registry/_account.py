@@ -128,10 +128,20 @@ class Account:
         return self._plan("find_file", call=call, marker=marker, since=since)
 
     def find_batch(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str] = frozenset(),
     ) -> Plan[Batch | None]:
         return self._plan(
-            "find_batch", call=call, marker=marker, input_file=input_file, since=since
+            "find_batch",
+            call=call,
+            marker=marker,
+            input_file=input_file,
+            since=since,
+            known=known,
         )
 
     def check_account(self, call: Call) -> Plan[list[Finding]]:

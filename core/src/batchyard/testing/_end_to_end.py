@@ -14,11 +14,21 @@ import httpx
 import pytest
 
 from batchyard.client import Client
+from batchyard.drivers import Driver
 from batchyard.emulators import Trial
 from batchyard.errors import BatchyardError, WaitTimeoutError
 from batchyard.lines import NO_RESULT
-from batchyard.models import Batch, BatchEvent, Usage
-from batchyard.testing._emulated import Emulated, emulator_class, new_ledger
+from batchyard.models import (
+    Batch,
+    BatchEvent,
+    BatchRequest,
+    Call,
+    FileUpload,
+    Ref,
+    Usage,
+)
+from batchyard.steps import BytesSource
+from batchyard.testing._emulated import PLAIN, Emulated, emulator_class, new_ledger
 from batchyard.testing._journeys import (
     IDS,
     check,
@@ -146,6 +156,20 @@ class EndToEndSuite:
         made = first.batches.create(file, endpoint, idempotency_key=key)
         again = second.batches.create(file.id, endpoint, idempotency_key=key)
         check(made.id == again.id, f"the key made {made.id}, and then {again.id}")
+
+    def test_a_batch_that_is_known_is_not_found_again(self, place: Emulated) -> None:
+        account = self._supporting(place, "find_batch").account
+        marker, content = "the-marker", BytesSource(input_lines(self.trial))
+        call = Call(account.name, marker=marker)
+        with Driver(account, PLAIN, place.clock) as driver:
+            file = driver.run(account.upload_file(call, FileUpload(content, "in.jsonl")))
+            ref, models = Ref(file.id, file.provider_state), (self.trial.model,)
+            order = BatchRequest(ref, self.trial.endpoint, models=models, own_input=True)
+            made = driver.run(account.create_batch(call, order))
+            found = driver.run(account.find_batch(call, marker, ref, None))
+            check(found is not None and found.id == made.id, f"{made.id} was made, {found} found")
+            other = driver.run(account.find_batch(call, marker, ref, None, frozenset({made.id})))
+            check(other is None, f"one that is not {made.id} was asked for, and {other} found")
 
     @pytest.mark.parametrize("mode", ["direct", "tracked"])
     def test_a_create_whose_reply_is_lost_makes_one_batch(

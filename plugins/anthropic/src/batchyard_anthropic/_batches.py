@@ -74,13 +74,21 @@ class Batches:
         return await create_once(send, find, backoff(call))
 
     async def find(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str] = frozenset(),
     ) -> Batch | None:
         """What is written down here; else what looks like it, among what the service has.
 
         Batches carry no mark.  One that was created at that time, with as many
-        requests, and not by another create of ours, is it.
+        requests, and not by another create of ours, is it.  A second one beside one
+        that is *known* is never told from a stranger's, which nobody may cancel.
         """
+        if known:
+            return None
         mark = mark_of(call, marker)
         intent = await Blocking(lambda: self._folder.intent(mark))
         if intent is not None and intent.batch is not None:

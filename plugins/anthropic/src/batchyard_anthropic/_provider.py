@@ -131,9 +131,14 @@ class Anthropic:
 
     @hookimpl
     async def find_batch(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str],
     ) -> Batch | None:
-        return await self._batches.find(call, marker, input_file, since)
+        return await self._batches.find(call, marker, input_file, since, known)
 
     @hookimpl
     async def retrieve_batch(self, call: Call, batch: Ref) -> Batch:

@@ -159,24 +159,32 @@ async def find_batch(
     marker: str,
     input_file: Ref | None,
     since: float | None,
+    known: frozenset[str],
 ) -> Batch | None:
     """What a create left behind, in a list that begins late enough where the API has such."""
     narrowed = _since(wire, since)
     if narrowed is None:
-        return await _found(wire, call, marker, input_file, since)
+        return await _found(wire, call, marker, input_file, since, known)
     try:
-        return await _found(narrowed, call, marker, input_file, since)
+        return await _found(narrowed, call, marker, input_file, since, known)
     except BadRequestError:
         # the filter's language is a preview's: without it, only more is read
-        return await _found(wire, call, marker, input_file, since)
+        return await _found(wire, call, marker, input_file, since, known)
 
 
 async def _found(
-    wire: openai_wire.Wire, call: Call, marker: str, input_file: Ref | None, since: float | None
+    wire: openai_wire.Wire,
+    call: Call,
+    marker: str,
+    input_file: Ref | None,
+    since: float | None,
+    known: frozenset[str],
 ) -> Batch | None:
     made_of = _made_of(input_file.id if input_file else "")
 
     def matches(one: Batch) -> bool:
+        if one.id in known:
+            return False
         of_file = input_file is not None and (one.input_file_id == input_file.id or made_of(one))
         return of_file or openai_wire.marker_of(one) == marker
 

@@ -210,10 +210,15 @@ class Azure:
 
     @hookimpl
     async def find_batch(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str],
     ) -> Batch | None:
         found = await self._sent(
-            call, lambda: find_batch(self._wire, call, marker, input_file, since)
+            call, lambda: find_batch(self._wire, call, marker, input_file, since, known)
         )
         return None if found is None else presented(found)
 

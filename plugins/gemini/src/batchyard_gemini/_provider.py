@@ -193,9 +193,14 @@ class Gemini:
 
     @hookimpl
     async def find_batch(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str],
     ) -> Batch | None:
-        return await self._job_of(call, marker, input_file)
+        return await self._job_of(call, marker, input_file, known)
 
     async def _file_marked(self, call: Call, marker: str) -> File | None:
         found: list[File] = []
@@ -204,7 +209,9 @@ class Gemini:
                 found += [one for one in page.files if marker in one.label.filename]
         return min(found, key=lambda one: (one.create_time or "", one.name), default=None)
 
-    async def _job_of(self, call: Call, marker: str, input_file: Ref | None) -> Batch | None:
+    async def _job_of(
+        self, call: Call, marker: str, input_file: Ref | None, known: frozenset[str]
+    ) -> Batch | None:
         """The oldest of that marker or file.  Nobody documents the order of a list."""
         name = None if input_file is None else _named(input_file.id)
         found: list[Operation] = []
@@ -212,7 +219,8 @@ class Gemini:
             async for page in pages:
                 for one in page.operations:
                     label = one.label
-                    if label.marker == marker or (name is not None and label.file == name):
+                    ours = label.marker == marker or (name is not None and label.file == name)
+                    if ours and one.batch().id not in known:
                         found.append(one)
         oldest = min(
             found, key=lambda one: (one.metadata.create_time or "", one.name), default=None

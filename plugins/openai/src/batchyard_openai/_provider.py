@@ -113,9 +113,14 @@ class OpenAI:
 
     @hookimpl
     async def find_batch(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str],
     ) -> Batch | None:
-        return await openai_wire.find_batch(self._wire, call, marker, input_file, since)
+        return await openai_wire.find_batch(self._wire, call, marker, input_file, since, known)
 
     @hookimpl
     def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:

@@ -275,7 +275,12 @@ async def _listed(wire: Wire, terms: str, token: str | None, limit: int) -> JobL
 
 
 async def find_batch(
-    wire: Wire, places: Places, marker: str, input_file: Ref | None, since: float | None
+    wire: Wire,
+    places: Places,
+    marker: str,
+    input_file: Ref | None,
+    since: float | None,
+    known: frozenset[str],
 ) -> Batch | None:
     """The job with the marker in its name or, where a file is given, the one made of it."""
     terms = f'display_name="{_name(token_of(marker))}"'
@@ -283,11 +288,13 @@ async def find_batch(
         file_id = parse_file_id(input_file.id)
         if isinstance(file_id, str):
             terms = f'{terms} OR labels.{PREFIX}-file="{file_id}"'
-    job = await _find(wire, places, terms, since)
+    job = await _find(wire, places, terms, since, known)
     return None if job is None else batch_of(job, places)
 
 
-async def _find(wire: Wire, places: Places, terms: str, since: float | None) -> Job | None:
+async def _find(
+    wire: Wire, places: Places, terms: str, since: float | None, known: frozenset[str] = frozenset()
+) -> Job | None:
     """Of twins, the one that was made first; one that was refused for now is none."""
     found: Job | None = None
     first = float("inf")
@@ -295,7 +302,7 @@ async def _find(wire: Wire, places: Places, terms: str, since: float | None) -> 
         async for job in jobs:
             batch = batch_of(job, places)
             created = batch.created_at
-            if batch.refused_for_now:
+            if batch.refused_for_now or batch.id in known:
                 continue
             if since is not None and created is not None and created < since - SKEW:
                 continue

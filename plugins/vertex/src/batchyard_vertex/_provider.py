@@ -130,9 +130,16 @@ class Vertex:
 
     @hookimpl
     async def find_batch(
-        self, call: Call, marker: str, input_file: Ref | None, since: float | None
+        self,
+        call: Call,
+        marker: str,
+        input_file: Ref | None,
+        since: float | None,
+        known: frozenset[str],
     ) -> Batch | None:
-        return await _batches.find_batch(self._wire(call), self._places, marker, input_file, since)
+        return await _batches.find_batch(
+            self._wire(call), self._places, marker, input_file, since, known
+        )
 
     @hookimpl
     def usage_reader(self, endpoint: str) -> Callable[[ResultLine], Usage]:

@@ -22,7 +22,7 @@ from batchyard.ledger.jobs._observing import (
 from batchyard.ledger.jobs._parking import wait_for_account
 from batchyard.ledger.jobs._requests import request_of
 from batchyard.ledger.jobs._submitting import submit
-from batchyard.ledger.jobs._twins import look_for_twin
+from batchyard.ledger.jobs._twins import look_for_twins
 
 __all__ = [
     "announce_created",
@@ -31,7 +31,7 @@ __all__ = [
     "event_of",
     "job_refused",
     "look_again",
-    "look_for_twin",
+    "look_for_twins",
     "lost",
     "observe",
     "observed_alike",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from batchyard.errors import BatchyardError, NotFoundError, UnsupportedError
 from batchyard.ledger.accounts import Served
@@ -22,7 +22,7 @@ from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.tables import jobs
 from batchyard.models import Batch, Ref
 
-__all__ = ["confirmed", "look_for_twin", "record_twin"]
+__all__ = ["confirmed", "look_for_twins", "record_twin"]
 
 log = logging.getLogger("batchyard.ledger")
 
@@ -30,32 +30,47 @@ PATIENCE = 3600.0
 """Seconds for which a look that fails is tried again."""
 
 
-async def look_for_twin(parts: Parts, served: Served, job: JobRecord) -> bool:
-    """Look once, some time after a create that was sent again, for what the first one made.
+async def look_for_twins(parts: Parts, served: Served, job: JobRecord) -> bool:
+    """Look once, some time after a create that was sent again, for what the others made.
 
-    Whether there is one: then the job may have become another batch of the provider's.
+    Whether there is any: then the job may have become another batch of the provider's.
     A failure that may pass is raised, but for a job that has waited for the look for long.
     """
-    call = served.call(job.id, batch=job.batch_id, marker=job.marker)
-    file = Ref(job.provider_file_id or "", job.provider_file_state)
     try:
-        plan = served.account.find_batch(call, job.marker, file, job.created_at)
-        found = await served.run(plan)
-        if found is not None and found.id != job.provider_batch_id:
-            found = await confirmed(served, job, found)
+        twins = await _twins_of(parts, served, job)
     except UnsupportedError:
-        found = None
+        twins = []
     except BatchyardError as error:
         if error.retryable and parts.now() < (job.twins_at or 0) + PATIENCE:
             raise
         log.warning("no look for a twin of job %s: %s", job.id, error)
-        found = None
-    twin = None if found is None or found.id == job.provider_batch_id else found
-    if twin is not None:
+        twins = []
+    for twin in twins:
         await record_twin(parts, job, twin)
     async with parts.db.writing() as connection:
         await connection.execute(update(jobs).where(jobs.c.id == job.id).values(twins_at=None))
-    return twin is not None
+    return bool(twins)
+
+
+async def _twins_of(parts: Parts, served: Served, job: JobRecord) -> list[Batch]:
+    """All that creates of the job have made and the ledger does not know, the first made first."""
+    async with parts.db.reading() as connection:
+        query = select(jobs.c.provider_batch_id).where(jobs.c.batch_id == job.batch_id)
+        known = set((await connection.execute(query)).scalars()) - {None}
+    call = served.call(job.id, batch=job.batch_id, marker=job.marker)
+    file = Ref(job.provider_file_id or "", job.provider_file_state)
+    twins: list[Batch] = []
+    for _ in range(job.sends):
+        plan = served.account.find_batch(call, job.marker, file, job.created_at, frozenset(known))
+        found = await served.run(plan)
+        # a provider's package may not know of the last argument, and show the job's own again
+        if found is None or found.id in known:
+            break
+        known.add(found.id)
+        twin = await confirmed(served, job, found)
+        if twin is not None:
+            twins.append(twin)
+    return twins
 
 
 async def confirmed(served: Served, job: JobRecord, found: Batch) -> Batch | None:

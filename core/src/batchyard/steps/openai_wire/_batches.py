@@ -117,15 +117,23 @@ async def _listed(wire: Wire, call: Call, page: PageRequest) -> Page[Batch]:
 
 
 async def find_batch(
-    wire: Wire, call: Call, marker: str, input_file: Ref | None, since: float | None = None
+    wire: Wire,
+    call: Call,
+    marker: str,
+    input_file: Ref | None,
+    since: float | None = None,
+    known: frozenset[str] = frozenset(),
 ) -> Batch | None:
     """The batch with *marker* in its metadata or, where a file is given, the one made of it.
 
     A file is given when it was uploaded for one job alone.  A batch that was
-    refused for now is none: nothing was made by that create.
+    refused for now is none: nothing was made by that create; and neither is one of
+    the *known* ids.
     """
 
     def matches(one: Batch) -> bool:
+        if one.id in known:
+            return False
         of_file = input_file is not None and one.input_file_id == input_file.id
         return marker_of(one) == marker or of_file
 
