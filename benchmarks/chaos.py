@@ -4,8 +4,8 @@
 
 Method: emulators of OpenAI, Azure OpenAI and Vertex AI in this process fail one
 request in twenty, before or after they have carried it out.  Workers are other
-processes, each on a clock that runs thirty times as fast, and one of them is
-killed every three seconds or so, and replaced.  Batches have one to four lines; a
+processes, each on a clock that runs ten times as fast, and one of them is
+killed every six seconds or so, and replaced.  Batches have one to four lines; a
 tenth names a model that is not there, and some are cancelled.  When all are
 settled and all events delivered, the settlements, the sink's lines and the
 tokens are held against what the emulators themselves have counted.  The same
@@ -48,7 +48,8 @@ def main() -> None:
     parser.add_argument("--engine", default="local")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--faults", type=float, default=0.05)
-    parser.add_argument("--kill-every", type=float, default=3.0)
+    parser.add_argument("--kill-every", type=float, default=6.0)
+    parser.add_argument("--speed", type=float, default=10.0)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="batchyard-chaos-"))
     try:
@@ -63,6 +64,7 @@ def main() -> None:
                 faults=options.faults,
                 kill_every=options.kill_every,
                 most_kills=1_000_000,
+                speed=options.speed,
                 patience=4 * 3600.0,
             )
             figures = carry_out(trial)
