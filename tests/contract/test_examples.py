@@ -56,6 +56,7 @@ GIVEN: dict[Any, Any] = {
     str: "/v1/responses",
     str | None: None,
     float | None: None,
+    frozenset[str]: frozenset(),
 }
 """What an operation may be called with, by type."""
 

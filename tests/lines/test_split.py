@@ -74,6 +74,10 @@ def test_a_line_of_just_the_limit_is_kept_whatever_ends_it(end: bytes) -> None:
     assert list(lines) == [(0, 10, b"x" * 10), (second, 11, None), (third, 1, b"z")]
 
 
+def test_a_line_without_bytes_is_kept_also_where_its_end_is_longer_than_the_limit() -> None:
+    assert list(split([b"a\n\r", b"\n"], 0)) == [(0, 1, None), (2, 0, b"")]
+
+
 def test_a_line_over_the_limit_is_dropped_while_it_streams_by() -> None:
     block = b"x" * 1_000_000
     tracemalloc.start()

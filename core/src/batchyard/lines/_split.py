@@ -47,8 +47,9 @@ def split(chunks: Iterable[bytes], limit: int = MAX_LINE) -> Iterator[RawLine]:
     bytes of a line longer than *limit* are dropped as they pass by.
     """
     for offset, length, data in pieces(chunks, limit):
-        if data is None:
-            yield offset, length, None
+        if not data:
+            # one that is too long, or of no bytes but an end that is longer than the limit
+            yield offset, length, data
         else:
             yield from lines_in(data, offset, limit)
 
