@@ -46,9 +46,12 @@ os.environ["XDG_DATA_HOME"] = _DATA
 trust_one(Path(_DATA))
 
 LONGEST = (
-    "packaging/test_clean_environments.py",
-    "ledger/chaos/test_chaos.py",
     "docs/test_console.py",
+    "ledger/chaos/test_chaos.py",
+    "packaging/test_clean_environments.py",
+    "gateway/test_serving.py",
+    "ledger/life/test_workers.py",
+    "ledger/life/test_no_room.py",
     "lines/test_hostile.py",
     "vertex/test_conformance.py",
     "docs/test_examples.py",

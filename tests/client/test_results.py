@@ -133,6 +133,8 @@ def test_an_outage_while_waiting_is_waited_out(service: Service) -> None:
 
 
 @pytest.mark.parametrize("lines", [60_000, pytest.param(200_000, marks=pytest.mark.slow)])
+# both read and join by the same code
+@pytest.mark.parametrize("colour", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 def test_large_files_are_joined_in_bounded_memory(colour: str, lines: int, tmp_path: Path) -> None:
     """Memory is bounded by a block and the index, never by bodies, of a kilobyte each."""
     service = LargeService(lines, size=1000)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from batchyard.errors import ConfigError, LedgerUnavailableError
 from batchyard.ledger.database import Database, _connections
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.tables import jobs, leases
+from tests.ledger.processes import forked
 
 pytestmark = pytest.mark.anyio
 
@@ -175,7 +175,7 @@ def _count_in_process(url: str, times: int) -> None:
 
 
 def in_processes(times: int, target: Callable[..., None], *args: object) -> list[int | None]:
-    context = multiprocessing.get_context("spawn")
+    context = forked()
     started = [context.Process(target=target, args=args) for _ in range(times)]
     for process in started:
         process.start()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from batchyard.ledger.database._addresses import parse
 from batchyard.ledger.database._connections import migration_engine
 from batchyard.ledger.migrations import CURRENT, REVISIONS, VERSION_TABLE
 from batchyard.ledger.tables import metadata
+from tests.ledger.processes import forked
 
 pytestmark = pytest.mark.anyio
 
@@ -109,7 +109,7 @@ def _open(url: str) -> None:
 
 
 def in_processes(times: int, url: str) -> Iterator[int | None]:
-    context = multiprocessing.get_context("spawn")
+    context = forked()
     started = [context.Process(target=_open, args=(url,)) for _ in range(times)]
     for process in started:
         process.start()

@@ -37,5 +37,7 @@ def core_alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def with_openai(core_alone: Environment, wheels: dict[str, Path]) -> Environment:
-    core_alone.install(wheels["openai"])
+    # to find out that there is nothing to do takes pip seconds
+    if "batchyard_openai" not in core_alone.distributions():
+        core_alone.install(wheels["openai"])
     return core_alone

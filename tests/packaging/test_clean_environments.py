@@ -57,31 +57,6 @@ def test_a_provider_that_is_not_installed_is_refused_in_one_line(
     assert_clear_refusal(core_alone, requests_file)
 
 
-def test_an_installed_provider_is_listed_with_its_version(with_openai: Environment) -> None:
-    done = with_openai.run("batchyard", "providers")
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if "openai" in line.split()]
-    assert "0.1.0" in line
-
-
-def test_an_uninstalled_provider_is_gone(with_openai: Environment, requests_file: Path) -> None:
-    with_openai.uninstall("batchyard-openai")
-    assert "0.1.0" not in with_openai.run("batchyard", "providers").stdout
-    assert_clear_refusal(with_openai, requests_file)
-
-
-def test_an_emulator_without_its_extra_says_what_to_install(with_openai: Environment) -> None:
-    done = with_openai.run("batchyard", "emulate", "openai", "--quirk", "list")
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert "[emulate]" in done.stderr
-
-
-def test_a_provider_imports_without_the_extras(with_openai: Environment) -> None:
-    done = with_openai.run("python", "-W", "error", "-c", "import batchyard, batchyard_openai")
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 # one of them stands for the others: what each of them needs is the same two lines
 @pytest.mark.parametrize(
     "provider",
@@ -101,6 +76,31 @@ def test_a_provider_works_alone_with_core(
         done = core_alone.run("python", "-W", "error", "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{provider} {{'batchyard_{provider}'}}"
+
+
+def test_an_installed_provider_is_listed_with_its_version(with_openai: Environment) -> None:
+    done = with_openai.run("batchyard", "providers")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if "openai" in line.split()]
+    assert "0.1.0" in line
+
+
+def test_an_emulator_without_its_extra_says_what_to_install(with_openai: Environment) -> None:
+    done = with_openai.run("batchyard", "emulate", "openai", "--quirk", "list")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "[emulate]" in done.stderr
+
+
+def test_a_provider_imports_without_the_extras(with_openai: Environment) -> None:
+    done = with_openai.run("python", "-W", "error", "-c", "import batchyard, batchyard_openai")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_uninstalled_provider_is_gone(with_openai: Environment, requests_file: Path) -> None:
+    with_openai.uninstall("batchyard-openai")
+    assert "0.1.0" not in with_openai.run("batchyard", "providers").stdout
+    assert_clear_refusal(with_openai, requests_file)
 
 
 @pytest.mark.slow

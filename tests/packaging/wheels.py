@@ -76,7 +76,10 @@ class Environment:
         self._pip("install", "--no-compile", *constraints, *map(str, wheels))
 
     def uninstall(self, *names: str) -> None:
-        self._pip("uninstall", "--yes", *names)
+        """Uninstall those of them that are there."""
+        there = [name for name in names if name.replace("-", "_") in self.distributions()]
+        if there:
+            self._pip("uninstall", "--yes", *there)
 
     @contextmanager
     def holding(self, wheel: Path) -> Iterator[None]:

@@ -83,6 +83,14 @@ async def rows(client: Any, batch: Batch) -> tuple[list[Any], Any]:
     return await settled(results), results.completeness
 
 
+# what is behind them is async for both; that the blocking client hands all of it through is tried
+# with the life of a batch
+@pytest.fixture(params=[pytest.param("sync", marks=pytest.mark.slow), "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    value: str = request.param
+    return value
+
+
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tracked") / "ledger.db"

@@ -26,6 +26,13 @@ from tests.client.requests import chat_lines
 from tests.client.tracked.conftest import CHAT, Tracked, begun, ended, rows
 
 
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    """Both, here: it is all that a client can do."""
+    value: str = request.param
+    return value
+
+
 def test_a_file_goes_in_and_every_line_comes_out_with_its_price(tracked: Tracked) -> None:
     lines = chat_lines(20)
 

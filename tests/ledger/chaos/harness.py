@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import random
 import re
 import time
@@ -12,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +26,7 @@ from tests.ledger.chaos.books import Books, books_of, made_at
 from tests.ledger.chaos.chance import Chance
 from tests.ledger.chaos.clock import FastClock
 from tests.ledger.chaos.worker import Ground, work
+from tests.ledger.processes import forked
 
 __all__ = ["Figures", "Trial", "carry_out"]
 
@@ -148,8 +148,7 @@ class _Herd:
         self._ground = ground
         self._trial = trial
         self._random = random.Random(trial.seed)  # noqa: S311 - it keeps no secret
-        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tests.ledger.chaos.preloaded"])
+        self._context = forked()
         self._alive: list[ForkServerProcess] = []
 
     def __enter__(self) -> Self:

@@ -199,7 +199,7 @@ async def test_a_twin_is_found_where_the_first_create_is_carried_out_late(place:
         batch = await created(ledger, 600)
 
         async def sent_twice() -> bool:
-            return lost.fired == 1
+            return bool(lost.fired)
 
         await follow(ledger, sent_twice)
         served = ledger.parts.accounts.get("openai")
