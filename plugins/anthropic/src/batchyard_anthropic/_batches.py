@@ -92,9 +92,9 @@ class Batches:
         mark = mark_of(call, marker)
         intent = await Blocking(lambda: self._folder.intent(mark))
         if intent is not None and intent.batch is not None:
-            known = await self._known(call, intent.batch, intent.order)
-            if known is not None:
-                return known
+            noted = await self._known(call, intent.batch, intent.order)
+            if noted is not None:
+                return noted
         if intent is not None:
             wanted = _Wanted(mark, intent.requests, intent.first, intent.last + LATE)
             return await self._sought(call, wanted, intent.order)

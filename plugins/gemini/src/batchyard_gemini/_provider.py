@@ -137,7 +137,7 @@ class Gemini:
             return (await fetch(Operation, request, refuse)).batch()
 
         async def left_behind(_since: float) -> Batch | None:
-            return await self._job_of(call, marker, None)
+            return await self._job_of(call, marker, None, frozenset())
 
         return await create_once(send, left_behind, backoff(call))
 
