@@ -38,6 +38,7 @@ from tests.ledger.life.place import (
     jobs_of,
     made_at,
     settled,
+    told,
     types_told,
 )
 from tests.ledger.life.test_taking_over import made_elsewhere
@@ -151,6 +152,59 @@ async def test_what_was_seen_of_a_job_before_its_twin_took_its_place_is_not_writ
         # the answer was about the other one
         assert await observe(ledger.parts, before, seen) is None
         assert [one.state for one in await jobs_of(ledger, batch.id)] == ["tracking"] * 2
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "made", "kept"),
+    [
+        ("in_progress", "in_progress", -10, "other"),
+        ("in_progress", "in_progress", 10, "own"),
+        # what failed is no better for being older
+        ("in_progress", "failed", -10, "own"),
+        ("failed", "in_progress", 10, "other"),
+        # and what is done is paid for
+        ("completed", "in_progress", -10, "own"),
+        ("in_progress", "completed", 10, "other"),
+    ],
+)
+async def test_of_two_batches_the_better_is_kept(
+    place: Place, own: str, other: str, made: int, kept: str
+) -> None:
+    place.emulate()
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await tracked(ledger, batch.id)
+        job = await job_of(ledger, batch.id)
+        mine = Batch(id=job.provider_batch_id or "", status=own, created_at=1000)
+        twin = Batch(id="batch_other", status=other, created_at=1000 + made)
+        assert await record_twin(ledger.parts, job, twin, mine) == (kept == "other")
+        ids = {"own": mine.id, "other": twin.id}
+        first, second = await jobs_of(ledger, batch.id)
+        assert first.provider_batch_id == ids[kept]
+        assert second.provider_batch_id != ids[kept]
+        assert second.twin_of == first.id
+        (reason,) = [one.reason for one in await told(ledger, batch.id) if one.reason]
+        assert f"{ids[kept]} is kept" in reason
+
+
+async def test_a_twin_that_was_adopted_is_no_twin(place: Place) -> None:
+    """Somebody has taken over the stray batch as one of its own: it has its receipt there."""
+    place.emulate(time_scale=10)
+    async with place.open(poll_first=60.0) as ledger:
+        batch = await created(ledger)
+        await tracked(ledger, batch.id)
+        job = await job_of(ledger, batch.id)
+        served = ledger.parts.accounts.get("openai")
+        call = served.call("x", marker=job.marker)
+        file = Ref(job.provider_file_id or "")
+        stray = await served.run(
+            served.account.create_batch(call, BatchRequest(file, CHAT, own_input=True))
+        )
+        await ledger.adopt(stray.id, account="openai")
+        await change(ledger, jobs, job.id, twins_at=place.clock.now(), sends=2)
+        await follow(ledger)
+        assert len(await jobs_of(ledger, batch.id)) == 1
+        assert {one.phase for one in await all_batches(ledger)} == {"settled"}
 
 
 class AtOnce(AsyncDriver):

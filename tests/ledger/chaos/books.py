@@ -15,7 +15,12 @@ Books = tuple[int, int]
 
 
 def books_of(emulator: Any) -> Books:
-    """Over all that was ever run there."""
+    """Over all that was ever run there, seen or not."""
+    if isinstance(emulator, OpenAIWireEmulator):
+        emulator._board.advance_all(emulator.clock.now())
+    else:
+        for job in list(emulator.jobs._jobs.values()):
+            emulator.jobs.advance(job, emulator.clock.now())
     return _wire(emulator) if isinstance(emulator, OpenAIWireEmulator) else _vertex(emulator)
 
 

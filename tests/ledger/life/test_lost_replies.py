@@ -195,19 +195,22 @@ async def test_a_twin_is_found_where_the_first_create_is_carried_out_late(place:
     emulator = place.emulate(time_scale=10)
     emulator.faults.add("POST /v1/batches 500")
     lost = emulator.faults.add("POST /v1/batches lost")
+    # so that nothing is found before both are there
+    away = emulator.faults.add("GET /v1/batches 503 times=always", after=lost)
     async with place.open(poll_first=60.0) as ledger:
         batch = await created(ledger, 600)
 
-        async def sent_twice() -> bool:
-            return bool(lost.fired)
+        async def looked_for() -> bool:
+            return bool(away.fired)
 
-        await follow(ledger, sent_twice)
+        await follow(ledger, looked_for)
         served = ledger.parts.accounts.get("openai")
         job = await job_of(ledger, batch.id)
         call = served.call(job.id, batch=batch.id, marker=job.marker)
         order = BatchRequest(Ref(job.provider_file_id or ""), CHAT, own_input=True)
         place.clock.advance(3)
         late = await served.run(served.account.create_batch(call, order))
+        emulator.faults.clear()
         await follow(ledger)
         found, _ = made_at(emulator)
         first, second = await jobs_of(ledger, batch.id)

@@ -280,8 +280,8 @@ class ProviderSpec:
         ``refused_for_now``: nothing was made by that create.  ``since`` is as for
         :meth:`find_file`.  ``known`` are ids of batches that are not meant: one
         who has a batch and asks for another that should not be there.  Of several
-        it is the one that was made first.  Raises ``AmbiguousCreateError`` when it
-        cannot tell.
+        it is the one that was made first, and one that failed only where all did.
+        Raises ``AmbiguousCreateError`` when it cannot tell.
 
         Example::
 

@@ -84,17 +84,18 @@ class Batches:
         """What is written down here; else what looks like it, among what the service has.
 
         Batches carry no mark.  One that was created at that time, with as many
-        requests, and not by another create of ours, is it.  A second one beside one
-        that is *known* is never told from a stranger's, which nobody may cancel.
+        requests, and not by another create of ours, is it.  Where one is *known* that
+        is not done: a second one is not told from a stranger's, which nobody may cancel.
         """
-        if known:
-            return None
         mark = mark_of(call, marker)
         intent = await Blocking(lambda: self._folder.intent(mark))
-        if intent is not None and intent.batch is not None:
-            noted = await self._known(call, intent.batch, intent.order)
-            if noted is not None:
-                return noted
+        noted = None if intent is None else intent.batch
+        if intent is not None and noted is not None and noted not in known:
+            there = await self._known(call, noted, intent.order)
+            if there is not None:
+                return there
+        if known:
+            return None
         if intent is not None:
             wanted = _Wanted(mark, intent.requests, intent.first, intent.last + LATE)
             return await self._sought(call, wanted, intent.order)

@@ -183,12 +183,10 @@ async def _found(
     made_of = _made_of(input_file.id if input_file else "")
 
     def matches(one: Batch) -> bool:
-        if one.id in known:
-            return False
         of_file = input_file is not None and (one.input_file_id == input_file.id or made_of(one))
         return of_file or openai_wire.marker_of(one) == marker
 
-    found = await openai_wire.seek_batch(wire, call, matches, since)
+    found = await openai_wire.seek_batch(wire, call, matches, since, known)
     return None if found is None else openai_wire.unmarked(found)
 
 

@@ -1,18 +1,25 @@
 """Two batches of one job: what a create that seemed lost may leave behind.
 
-The younger is cancelled, both are settled, and an event says so.
+One of them is kept, the older where nothing else speaks for one; the other is cancelled,
+both are settled, and an event says so.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from batchyard.errors import BatchyardError, NotFoundError, UnsupportedError
+from batchyard.errors import (
+    AmbiguousCreateError,
+    BatchyardError,
+    NotFoundError,
+    UnsupportedError,
+)
 from batchyard.ledger.accounts import Served
 from batchyard.ledger.ids import new_id
 from batchyard.ledger.jobs._batch_row import batch_of, event_of
@@ -20,7 +27,7 @@ from batchyard.ledger.jobs._observing import seen_values
 from batchyard.ledger.parts import Parts, Transaction, transaction
 from batchyard.ledger.records import BatchRecord, JobRecord
 from batchyard.ledger.tables import jobs
-from batchyard.models import Batch, Ref
+from batchyard.models import TERMINAL_STATUSES, Batch, Ref
 
 __all__ = ["confirmed", "look_for_twins", "record_twin"]
 
@@ -29,48 +36,69 @@ log = logging.getLogger("batchyard.ledger")
 PATIENCE = 3600.0
 """Seconds for which a look that fails is tried again."""
 
+DONE, RUNS, NOTHING = 0, 1, 2
+"""Which of two batches is kept: what is done before what runs, that before what came to nothing."""
 
-async def look_for_twins(parts: Parts, served: Served, job: JobRecord) -> bool:
-    """Look once, some time after a create that was sent again, for what the others made.
+REFUSED = 3
+"""Batches that found no room, after which no more are looked at: a job may leave hundreds."""
 
-    Whether there is any: then the job may have become another batch of the provider's.
-    A failure that may pass is raised, but for a job that has waited for the look for long.
+
+async def look_for_twins(parts: Parts, served: Served, job: JobRecord, own: Batch) -> bool:
+    """Look, some time after a create that was sent again, for what the others made.
+
+    *own* is the job's batch as it is now.  Whether there is any: then the job may have
+    become another batch of the provider's.  A failure that may pass is raised, but for
+    a job that has waited for the look for long; what was found before it is kept.
     """
+    found = False
     try:
-        twins = await _twins_of(parts, served, job)
+        async with aclosing(_twins_of(parts, served, job)) as twins:
+            async for twin in twins:
+                found = True
+                if await record_twin(parts, job, twin, own):
+                    own = twin
     except UnsupportedError:
-        twins = []
+        pass
     except BatchyardError as error:
-        if error.retryable and parts.now() < (job.twins_at or 0) + PATIENCE:
+        # a list that is too long for a walk is no shorter the next time
+        passing = error.retryable and not isinstance(error, AmbiguousCreateError)
+        if passing and parts.now() < (job.twins_at or 0) + PATIENCE:
             raise
         log.warning("no look for a twin of job %s: %s", job.id, error)
-        twins = []
-    for twin in twins:
-        await record_twin(parts, job, twin)
     async with parts.db.writing() as connection:
         await connection.execute(update(jobs).where(jobs.c.id == job.id).values(twins_at=None))
-    return bool(twins)
+    return found
 
 
-async def _twins_of(parts: Parts, served: Served, job: JobRecord) -> list[Batch]:
-    """All that creates of the job have made and the ledger does not know, the first made first."""
-    async with parts.db.reading() as connection:
-        query = select(jobs.c.provider_batch_id).where(jobs.c.batch_id == job.batch_id)
-        known = set((await connection.execute(query)).scalars()) - {None}
+async def _twins_of(parts: Parts, served: Served, job: JobRecord) -> AsyncGenerator[Batch, None]:
+    """What creates of the job have made and no job of the account is."""
+    known = {job.provider_batch_id or ""}
     call = served.call(job.id, batch=job.batch_id, marker=job.marker)
     file = Ref(job.provider_file_id or "", job.provider_file_state)
-    twins: list[Batch] = []
+    refused = 0
     for _ in range(job.sends):
         plan = served.account.find_batch(call, job.marker, file, job.created_at, frozenset(known))
         found = await served.run(plan)
         # a provider's package may not know of the last argument, and show the job's own again
         if found is None or found.id in known:
-            break
+            return
         known.add(found.id)
+        if await _is_a_job(parts, job.account, found.id):
+            continue
         twin = await confirmed(served, job, found)
         if twin is not None:
-            twins.append(twin)
-    return twins
+            yield twin
+            continue
+        refused += 1
+        if refused == REFUSED:
+            return
+
+
+async def _is_a_job(parts: Parts, account: str, batch_id: str) -> bool:
+    """Also one of another batch's: somebody may have adopted it."""
+    query = select(jobs.c.id).where(jobs.c.account == account, jobs.c.provider_batch_id == batch_id)
+    async with parts.db.reading() as connection:
+        return (await connection.execute(query.limit(1))).first() is not None
 
 
 async def confirmed(served: Served, job: JobRecord, found: Batch) -> Batch | None:
@@ -90,28 +118,40 @@ async def confirmed(served: Served, job: JobRecord, found: Batch) -> Batch | Non
     return None if seen.terminal and seen.refused_for_now else seen
 
 
-async def record_twin(parts: Parts, job: JobRecord, other: Batch) -> None:
-    """Write down a second batch of the job, unless it is known; the younger is to be cancelled.
+async def record_twin(parts: Parts, job: JobRecord, other: Batch, own: Batch | None = None) -> bool:
+    """Write down a second batch of the job, unless it is known; the worse is to be cancelled.
 
+    *own* is the job's batch, where that has been seen.  Whether *other* takes its place.
     One that turns up when the job has ended is cancelled at once: no settlement
     will have it, so the least is that it does no more work to be paid for.
     """
-    stray = False
+    stray = swapped = False
     async with transaction(parts) as tx:
         batch = await tx.batch(job.batch_id)
         siblings = await tx.jobs(batch.id)
         known = {one.provider_batch_id for one in siblings}
         current = next(one for one in siblings if one.id == job.id)
         if other.id in known:
-            return
+            return False
         if current.provider_batch_id is None or batch.phase != "open":
             stray = current.state == "ended"
             if stray:
                 _tell_of_stray(tx, batch, job, other)
         else:
-            await _twinned(tx, batch, siblings, current, other)
+            made_at = current.submitted_at or tx.now()
+            mine = _rank(own.status, own.created_at or made_at) if own else (RUNS, made_at)
+            swapped = _rank(other.status, other.created_at or 0) < mine
+            await _twinned(tx, batch, siblings, current, other, swap=swapped)
     if stray:
         await _cancel_stray(parts, job, other)
+    return swapped
+
+
+def _rank(status: str, made_at: float) -> tuple[int, float]:
+    """The lower is kept; of two alike it is the one that was made first."""
+    if status == "completed":
+        return DONE, made_at
+    return (NOTHING if status in TERMINAL_STATUSES else RUNS), made_at
 
 
 def _tell_of_stray(tx: Transaction, batch: BatchRecord, job: JobRecord, other: Batch) -> None:
@@ -140,16 +180,20 @@ async def _twinned(
     siblings: Sequence[JobRecord],
     current: JobRecord,
     other: Batch,
+    *,
+    swap: bool,
 ) -> None:
     now = tx.now()
     number = max(one.number for one in siblings) + 1
-    older = (other.created_at or 0) < (current.submitted_at or now)
     await _add(tx, current, other, number, now)
-    if older:
+    if swap:
         await _swap(tx, current, number)
+    kept, gone = current.provider_batch_id, other.id
+    if swap:
+        kept, gone = gone, kept or ""
     reason = (
         f"a create that was not answered left a second batch at {current.account}: "
-        f"{current.provider_batch_id} and {other.id}; the younger is cancelled"
+        f"{kept} is kept, and {gone} is cancelled unless it has ended"
     )
     log.warning("batch %s: %s", batch.id, reason)
     event = event_of("batch_status_changed", batch, batch_of(batch, siblings), now)
@@ -194,7 +238,7 @@ PROVIDER_COLUMNS = (
 
 
 async def _swap(tx: Transaction, job: JobRecord, number: int) -> None:
-    """Let the older batch be the job's, and the younger the one that should not exist."""
+    """Let the batch of that number be the job's, and the job's the one that should not exist."""
     rows = {one.number: one for one in await tx.jobs(job.batch_id)}
     mine, twin = rows[job.number], rows[number]
     # the pair is unique: one of them has to let go first

@@ -92,15 +92,17 @@ async def _due(parts: Parts, account: str) -> list[JobRecord]:
 async def _sweep(parts: Parts, account: str, due: list[JobRecord]) -> None:
     served = parts.accounts.get(account)
     stopping = await _stopping(parts, due)
+    # what costs money as long as it runs is first, and last what may take a walk of long lists
     stopped = [job for job in due if job.id in stopping]
+    await _side_by_side([_look(parts, served, job, stop=True) for job in stopped])
     others = [job for job in due if job.id not in stopping]
     alone = [job for job in others if job.twins_at is None]
     twinned = [job for job in others if job.twins_at is not None]
     if len(alone) >= LISTED and served.account.supports("list_batches"):
-        alone = await seen_in_lists(parts, served, alone)
-    # what costs money as long as it runs is first, and last what may take a walk of long lists
-    looks = [_look(parts, served, job, stop=True) for job in stopped]
-    looks += [_look(parts, served, job, stop=False) for job in [*alone, *twinned]]
+        # lists show others too, of which some are looked at here all the same
+        special = {job.id for job in [*stopped, *twinned]}
+        alone = [job for job in await seen_in_lists(parts, served, alone) if job.id not in special]
+    looks = [_look(parts, served, job, stop=False) for job in [*alone, *twinned]]
     await _side_by_side(looks)
 
 
@@ -154,7 +156,7 @@ async def _retrieve(parts: Parts, served: Served, job: JobRecord) -> None:
         )
         # an end is not written down before: nobody would look for a twin after it
         due = job.twins_at is not None and (seen.terminal or job.twins_at <= parts.now())
-        if due and await look_for_twins(parts, served, job):
+        if due and await look_for_twins(parts, served, job, seen):
             return  # both are looked at next, each under its own id
     except NotFoundError as error:
         await lost(parts, job, error)

@@ -132,19 +132,23 @@ async def find_batch(
     """
 
     def matches(one: Batch) -> bool:
-        if one.id in known:
-            return False
         of_file = input_file is not None and one.input_file_id == input_file.id
         return marker_of(one) == marker or of_file
 
-    found = await seek_batch(wire, call, matches, since)
+    found = await seek_batch(wire, call, matches, since, known)
     return None if found is None else _shown(found)
 
 
 async def seek_batch(
-    wire: Wire, call: Call, matches: Callable[[Batch], bool], since: float | None
+    wire: Wire,
+    call: Call,
+    matches: Callable[[Batch], bool],
+    since: float | None,
+    known: frozenset[str] = frozenset(),
 ) -> Batch | None:
-    """The batch that matches, of those made at *since* or later; its metadata as they are.
+    """The batch that matches, of those made at *since* or later and not *known*.
+
+    Its metadata are as they are.
 
     Of two the older, but a failed one only where all have failed, and of those the
     newest: lists may not tell why one failed, and one that was refused for want of
@@ -153,7 +157,7 @@ async def seek_batch(
     """
     first = PageRequest(limit=100)
     async with aclosing(walk(lambda page: _listed(wire, call, page), first)) as listed:
-        return await sought(listed, lambda one: matches(one) and not full(one), since, _rank)
+        return await sought(listed, lambda one: matches(one) and not full(one), since, _rank, known)
 
 
 def _rank(one: Batch) -> tuple[int, int, str]:

@@ -38,24 +38,29 @@ async def sought(
     matches: Callable[[C], bool],
     since: float | None,
     rank: Callable[[C], tuple[int, int, str]] | None = None,
+    known: frozenset[str] = frozenset(),
 ) -> C | None:
     """What matches and was made at *since* or later; of twins the first by *rank*.
 
-    Without a rank that is the one that was made first.
+    Without a rank that is the one that was made first.  Those that are *known* match
+    and are not meant: the others are near them.
 
     Raises :class:`AmbiguousCreateError` when it is none of the first 10,000, and there are more.
     """
     seen, horizon = 0, None if since is None else since - SKEW
     found: C | None = None
+    matched = False
     async for one in listed:
         if horizon is not None and (one.created_at or horizon) < horizon:
             break
         if seen >= LIMIT:
-            if found is None:
+            if not matched:
                 raise AmbiguousCreateError(f"what is looked for is none of the newest {LIMIT}")
             break
         if matches(one):
-            found = one if found is None else min(one, found, key=rank or _age)
+            matched = True
+            if one.id not in known:
+                found = one if found is None else min(one, found, key=rank or _age)
             twins = (one.created_at or 0) - TWINS
             horizon = twins if horizon is None else max(horizon, twins)
         seen += 1
