@@ -430,12 +430,12 @@ async def test_two_that_adopt_one_batch_get_the_same(place: Place) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("provider", ["openai", "vertex"])
+@pytest.mark.parametrize("provider", ["azure", "gemini", "openai", "vertex"])
 async def test_of_two_batches_of_one_file_the_older_is_found(place: Place, provider: str) -> None:
     """So that a job that has the younger finds out that there is another."""
     place.emulate(provider, time_scale=50)
     served = place.served(provider)
-    model = "gemini-2.5-flash" if provider == "vertex" else "gpt-4.1-mini"
+    model = "gemini-2.5-flash" if provider in {"gemini", "vertex"} else "gpt-4.1-mini"
     try:
         call = served.call("x", marker="batchyard-0123456789abcdef0123456789abcdef")
         upload = FileUpload(BytesSource(chat_lines(2, model=model)), f"{call.marker}.jsonl")
