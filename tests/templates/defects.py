@@ -397,7 +397,7 @@ DEFECTS = (
     Defect(
         "it is written for a contract that is gone",
         "_provider.py",
-        'contract: ClassVar[str] = ">=1.0,<2"',
+        'contract: ClassVar[str] = ">=1.1,<2"',
         'contract: ClassVar[str] = ">=0.1,<1"',
         "test_it_loads_by_its_entry_point_and_registers",
     ),

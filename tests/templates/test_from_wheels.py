@@ -65,7 +65,7 @@ def test_the_doctor_finds_all_of_them_well(environment: Environment) -> None:
     theirs = {one["name"]: one for one in found["plugins"] if one["name"] in NAMES.values()}
     assert set(theirs) == set(NAMES.values())
     assert all(one["ok"] and one["warning"] is None for one in theirs.values())
-    assert {one["contract"] for one in theirs.values()} == {">=1.0,<2"}
+    assert {one["contract"] for one in theirs.values()} == {">=1.1,<2"}
 
 
 def test_the_command_finds_that_it_keeps_the_contract(

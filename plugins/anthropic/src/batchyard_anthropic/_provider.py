@@ -45,7 +45,7 @@ class Anthropic:
     """Message Batches.  The service has no files: what is uploaded waits in a folder."""
 
     name: ClassVar[str] = "anthropic"
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = AccountSettings
 
     def __init__(self, settings: AccountSettings) -> None:

@@ -51,7 +51,7 @@ class Azure:
     """One resource of Azure OpenAI, by its v1 API or by a dated one."""
 
     name: ClassVar[str] = "azure"
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     aliases: ClassVar[tuple[str, ...]] = ()
     Settings = AzureSettings
 

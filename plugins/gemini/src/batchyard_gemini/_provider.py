@@ -47,7 +47,7 @@ class Gemini:
     """The Gemini API, with a key of AI Studio."""
 
     name: ClassVar[str] = "gemini"
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = AccountSettings
 
     def __init__(self, settings: AccountSettings) -> None:

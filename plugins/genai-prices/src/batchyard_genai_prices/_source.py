@@ -17,7 +17,7 @@ __all__ = ["GenAIPrices"]
 class GenAIPrices:
     """Answers only what the data set says of batches, of the provider's own model, at that time."""
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     rank: ClassVar[int] = 300
     """After the file that ships with Batchyard, whose prices have been looked at one by one."""
 

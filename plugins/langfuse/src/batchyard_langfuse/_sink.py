@@ -21,7 +21,7 @@ class LangfuseSink:
     Without Langfuse's SDK, which waits for three seconds and then forgets.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = LangfuseSettings
 
     def __init__(self, settings: LangfuseSettings) -> None:

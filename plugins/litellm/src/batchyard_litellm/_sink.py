@@ -45,7 +45,7 @@ class LiteLLM:
     called in a thread of its own.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = LiteLLMSettings
 
     def __init__(self, settings: LiteLLMSettings) -> None:

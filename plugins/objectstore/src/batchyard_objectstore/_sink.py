@@ -26,7 +26,7 @@ class ObjectStoreSink:
     things happened, in UTC, however late they are delivered.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = ObjectStoreSettings
 
     def __init__(self, settings: ObjectStoreSettings) -> None:

@@ -36,7 +36,7 @@ class OpenAI:
     """OpenAI, or a service with its API: a ``host``, or whatever is behind ``base_url``."""
 
     name: ClassVar[str] = "openai"
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     aliases: ClassVar[tuple[str, ...]] = ()
     Settings = OpenAISettings
 

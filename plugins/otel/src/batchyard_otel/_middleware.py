@@ -42,7 +42,7 @@ class OtelMiddleware:
     or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set; otherwise nothing is traced.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
 
     def __init__(self, tracer: Callable[[], Tracer | None] = _wanted) -> None:
         self._tracer = tracer

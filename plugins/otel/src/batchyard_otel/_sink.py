@@ -22,7 +22,7 @@ class OtelSink:
     Spans and logs of an event that comes again have the ids that they had.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = OtelSettings
 
     def __init__(self, settings: OtelSettings) -> None:

@@ -42,7 +42,7 @@ class Procrastinate:
     deleted when they have ended: the ledger keeps the record.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
 
     def __init__(self, context: EngineContext, patience: Patience | None = None) -> None:
         self._context = context

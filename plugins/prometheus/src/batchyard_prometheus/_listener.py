@@ -30,7 +30,7 @@ class PrometheusListener:
     Addresses and ids are no labels: they have too many values.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     needs_totals = False
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

@@ -34,7 +34,7 @@ class SqlSink:
     comes twice changes nothing, and sums over ``cost`` are right at any time.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = SqlSettings
 
     def __init__(self, settings: SqlSettings) -> None:

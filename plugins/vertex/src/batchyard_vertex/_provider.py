@@ -42,7 +42,7 @@ class Vertex:
     """A project's batch prediction jobs, with files in a bucket of its own."""
 
     name: ClassVar[str] = "vertex"
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     aliases: ClassVar[tuple[str, ...]] = ("vertex_ai",)
     Settings = VertexSettings
 

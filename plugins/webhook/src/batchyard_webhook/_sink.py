@@ -85,7 +85,7 @@ class Webhook:
     are failures: an endpoint is where it is configured to be.
     """
 
-    contract: ClassVar[str] = ">=1.0,<2"
+    contract: ClassVar[str] = ">=1.1,<2"
     Settings = WebhookSettings
 
     def __init__(self, settings: WebhookSettings) -> None:
