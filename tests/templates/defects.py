@@ -234,6 +234,13 @@ DEFECTS = (
         ),
     ),
     Defect(
+        "what is known is found again",
+        "_provider.py",
+        "return await self._labelled(call, marker, known)",
+        "return await self._labelled(call, marker)",
+        "test_a_batch_that_is_known_is_not_found_again",
+    ),
+    Defect(
         "the marker is not sent",
         "_provider.py",
         "label = call.marker or call.request_id",
@@ -415,6 +422,7 @@ DEFECTS = (
 
 END_TO_END = {
     "test_a_batch_that_expires_accounts_for_every_line": "a state is read as another",
+    "test_a_batch_that_is_known_is_not_found_again": "what is known is found again",
     "test_a_cancel_that_comes_too_late_changes_nothing": "a cancel that comes too late crashes",
     "test_a_cancelled_batch_accounts_for_every_line": "a batch that was stopped is taken for done",
     "test_a_create_whose_reply_is_lost_makes_one_batch": "a create that timed out is sent again",
