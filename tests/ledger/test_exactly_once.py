@@ -187,6 +187,25 @@ async def test_of_two_batches_the_better_is_kept(
         assert f"{ids[kept]} is kept" in reason
 
 
+@pytest.mark.parametrize("status", ["completed", "failed"])
+async def test_a_twin_that_turns_up_late_does_not_take_the_place_of_what_has_ended(
+    place: Place, status: str
+) -> None:
+    """Nobody would look at it there: it is followed beside, and settled."""
+    place.emulate()
+    async with place.open() as ledger:
+        batch = await created(ledger)
+        await tracked(ledger, batch.id)
+        job = await job_of(ledger, batch.id)
+        # as where another job of the batch still runs
+        await change(ledger, jobs, job.id, state="ended", status=status)
+        twin = Batch(id="batch_other", status="in_progress", created_at=1)
+        assert not await record_twin(ledger.parts, job, twin)
+        first, second = await jobs_of(ledger, batch.id)
+        assert (first.provider_batch_id, first.state) == (job.provider_batch_id, "ended")
+        assert (second.provider_batch_id, second.state) == (twin.id, "tracking")
+
+
 async def test_a_twin_that_was_adopted_is_no_twin(place: Place) -> None:
     """Somebody has taken over the stray batch as one of its own: it has its receipt there."""
     place.emulate(time_scale=10)

@@ -140,7 +140,9 @@ async def record_twin(parts: Parts, job: JobRecord, other: Batch, own: Batch | N
         else:
             made_at = current.submitted_at or tx.now()
             mine = _rank(own.status, own.created_at or made_at) if own else (RUNS, made_at)
-            swapped = _rank(other.status, other.created_at or 0) < mine
+            better = _rank(other.status, other.created_at or 0) < mine
+            # a job that has ended is looked at no more, and what ran in its place would be lost
+            swapped = better and current.state != "ended"
             await _twinned(tx, batch, siblings, current, other, swap=swapped)
     if stray:
         await _cancel_stray(parts, job, other)
